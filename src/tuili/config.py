@@ -1,7 +1,8 @@
 """Recipes: YAML files composed from a base and dotted overrides, and checked against a schema.
 
-What a recipe may say is left to the schema, a pydantic model of the package that reads the recipe. This file adds to an
-error which file or override it came from and what would be right. `docs/recipes.md` is the page for writers of recipes.
+The schema, a pydantic model of the package that reads the recipe, defines what a recipe may contain. This module adds
+to an error the file or override that caused it and what would be right. `docs/recipes.md` is the page for writers of
+recipes.
 """
 
 from __future__ import annotations
@@ -33,34 +34,35 @@ RECIPE_FOLDERS = (
     _PACKAGE / "recipes",
     _PACKAGE.parents[1] / "recipes",
 )
-"""Where shipped recipes are: in an installed wheel, and in a source tree."""
+"""The folders of shipped recipes: in an installed wheel, and in a source tree."""
 MAX_SHOWN_CHARACTERS = 60
-"""Characters of a value that an error message shows."""
+"""The number of characters of a value that an error message shows."""
 
 
 class Config(BaseModel):
-    """A part of a recipe: frozen, closed to unknown keys, and without infinite numbers."""
+    """A part of a recipe: frozen, without unknown keys or infinite numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with Tuili, by bare name: `nano` for `recipes/nano.yaml`."""
+    """The recipes shipped with Tuili, by bare name: `nano` for `recipes/nano.yaml`."""
     return {file.stem: file for folder in RECIPE_FOLDERS for file in sorted(folder.glob("*.yaml"))}
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str], schema: type[Schema]) -> Schema:
-    """Read a recipe, lay the overrides over it and validate the result.
+    """Read a recipe, apply the overrides and validate the result.
 
     Args:
-        path: A YAML file, or the bare name of a shipped recipe. Its key `base` names the recipe it is a diff
-            on, beside it or shipped: mappings merge key by key, anything else, `{}` too, replaces what the base says.
-        overrides: `dotted.key=value` each, the value in YAML: `train.steps=2000`, `domains=[knights]`.
-        schema: What the recipe must fit. Types are strict: neither `"3"` nor `3.0` is an integer.
+        path: A YAML file, or the bare name of a shipped recipe. Its key `base` names the recipe that it modifies, in
+            the same folder or shipped: mappings merge key by key; any other value, even `{}`, replaces that of the
+            base.
+        overrides: Each is `dotted.key=value`, with the value in YAML: `train.steps=2000`, `domains=[knights]`.
+        schema: The schema of the recipe. Types are strict: neither `"3"` nor `3.0` is an integer.
 
     Raises:
-        ConfigError: A file is missing, not YAML or nested too deep, bases go round in a circle, a key is unknown,
-            missing or given twice, a value is wrong. One line: the file or "override", the key, the value, the remedy.
+        ConfigError: A file is missing, not YAML or nested too deeply, bases form a cycle, a key is unknown, missing or
+            given twice, or a value is wrong. One line: the file or "override", the key, the value, the remedy.
     """
     tree: Tree = {}
     sources: dict[Key, str] = {}
@@ -69,19 +71,19 @@ def load_recipe(path: str | Path, overrides: Sequence[str], schema: type[Schema]
             _merge(tree, layer, source, sources)
         for override in overrides:
             _merge(tree, _parse_override(override), "override", sources)
-        # By way of JSON, strict validation still accepts lists for tuples and strings for enums and paths.
+        # Through JSON, strict validation still accepts lists for tuples and strings for enums and paths.
         return schema.model_validate_json(json.dumps(tree, default=str), strict=True, extra="forbid")
     except ValidationError as error:
         if error.errors()[0]["type"] != "json_invalid":
             raise ConfigError(_explain(error.errors(), tree, sources, str(path), schema)) from None
     except RecursionError:
         pass
-    # What json.dumps wrote is only ever invalid for its depth.
+    # The output of json.dumps can be invalid only because of its depth.
     raise ConfigError(f"{path}: the recipe or an override of it is nested too deep")
 
 
 def has_section(path: str | Path, name: str) -> bool:
-    """Whether a recipe, or one that it is based on, has this section. Raises `ConfigError` as `load_recipe` does."""
+    """Whether a recipe, or one of its bases, has this section. Raises `ConfigError` as `load_recipe` does."""
     try:
         return any(name in layer for _, layer in _layers(_find(str(path), "recipe"), seen=()))
     except RecursionError:
@@ -89,9 +91,9 @@ def has_section(path: str | Path, name: str) -> bool:
 
 
 def _find(recipe: str, asked_by: str, folder: Path = Path()) -> Path:
-    """The file that a path relative to `folder`, or a bare name, means."""
+    """The file of a path relative to `folder`, or of a bare name."""
     file, shipped = folder / recipe, shipped_recipes()
-    if os.path.lexists(file) and file.is_file():  # the first is false for a name that is too long
+    if os.path.lexists(file) and file.is_file():  # the first test is False for a name that is too long
         return file
     if recipe in shipped:
         return shipped[recipe]
@@ -101,7 +103,7 @@ def _find(recipe: str, asked_by: str, folder: Path = Path()) -> Path:
 
 
 def _layers(file: Path, seen: tuple[Path, ...]) -> Iterator[tuple[str, Tree]]:
-    """The recipe's files from its outermost base inwards, each with the name that errors give it."""
+    """The recipe's files, from its outermost base to the recipe itself, each with its name in error messages."""
     if file.resolve() in seen:
         raise ConfigError(f"{file}: the chain of its bases leads back to it")
     layer = _parse_yaml(file)
@@ -114,7 +116,7 @@ def _layers(file: Path, seen: tuple[Path, ...]) -> Iterator[tuple[str, Tree]]:
 
 
 def _merge(tree: Tree, layer: Tree, source: str, sources: dict[Key, str], at: Key = ()) -> None:
-    """Lay `layer` over `tree`, and note in `sources` which source last set each key, the latest last."""
+    """Merge `layer` into `tree`, and record in `sources` which source last set each key, the latest at the end."""
     for name, value in layer.items():
         key = (*at, name)
         if not (isinstance(value, dict) and value and isinstance(tree.get(name), dict)):
@@ -129,7 +131,7 @@ def _merge(tree: Tree, layer: Tree, source: str, sources: dict[Key, str], at: Ke
 
 
 class _Rules(SafeConstructor, Resolver):
-    """The scalars of YAML 1.2, and keys that are words and occur once.
+    """YAML 1.2 scalars, and keys that are words and occur only once.
 
     YAML 1.1, which PyYAML follows, reads `3e-4` as a string, `no` as false, `1:30` as 90 and `010` as 8.
     """
@@ -160,7 +162,7 @@ class _Loader(_Rules, yaml.SafeLoader):
 
 
 class _QuickLoader(_Rules, QuickSafeLoader):
-    """The same in a tenth of the time."""
+    """The same loader, in a tenth of the time."""
 
 
 def _load_yaml(text: str, where: str) -> Any:
@@ -170,7 +172,7 @@ def _load_yaml(text: str, where: str) -> Any:
         mark = error.problem_mark
         line = f"line {mark.line + 1}: " if mark else ""
         raise ConfigError(f"{where}: not valid YAML: {line}{error.problem}") from None
-    except (ValueError, LookupError, AttributeError):  # of a scalar whose value is computed from its text
+    except (ValueError, LookupError, AttributeError):  # from a scalar whose value is computed from its text
         tagged, long = "a value is not what its tag says: leave the tag out", "an integer of too many digits"
         fault = tagged if "!" in text else f"{long}: write a shorter one"
         raise ConfigError(f"{where}: not valid YAML: {fault}") from None
@@ -209,13 +211,13 @@ def _parse_override(text: str) -> Tree:
 def _explain(
     errors: Sequence[ErrorDetails], tree: Tree, sources: dict[Key, str], recipe: str, schema: type[BaseModel]
 ) -> str:
-    """One line on the first wrong key: where it was set, its value, and what would be right."""
+    """One line about the first wrong key: where it was set, its value, and what would be right."""
     by_key: dict[Key, list[ErrorDetails]] = {}
     for error in errors:
         by_key.setdefault(_key(error, tree), []).append(error)
     first = next(iter(by_key))
     of_first = [key for key in by_key if key[: len(first)] == first]
-    key = max(of_first, key=len)  # of a union's members, the one that fits furthest
+    key = max(of_first, key=len)  # the member of a union that fits furthest
     kind, value, at = by_key[key][0]["type"], by_key[key][0]["input"], by_key[key][0]["loc"]
     if kind == "missing":
         remedy = "this key is missing"
@@ -224,7 +226,7 @@ def _explain(
     else:
         messages = (re.sub("^(Input|Value error,) ", "", error["msg"]) for error in by_key[key])
         remedy = " or ".join(dict.fromkeys(messages))
-    if kind == "value_error" and isinstance(value, dict):  # of a section, to which several sources may add
+    if kind == "value_error" and isinstance(value, dict):  # an error of a section, to which several sources may add
         source = next((of for set_key, of in reversed(sources.items()) if key and set_key[: len(key)] == key), recipe)
     else:
         source = next((sources[key[:n]] for n in range(len(key), 0, -1) if key[:n] in sources), recipe)
@@ -235,7 +237,7 @@ def _explain(
 
 
 def _key(error: ErrorDetails, tree: Tree) -> Key:
-    """Where in the recipe an error is: its location without the union members that pydantic mixes in."""
+    """The key of an error in the recipe: its location without the union members that pydantic inserts."""
     key: list[str] = []
     node: Any = tree
     for part in error["loc"]:
@@ -249,7 +251,7 @@ def _key(error: ErrorDetails, tree: Tree) -> Key:
 
 
 def _suggest(key: Key, schema: type[BaseModel]) -> str:
-    """The key that was probably meant: that name elsewhere, a similar one, else all that fit there."""
+    """The key that was probably meant: the same name elsewhere, or a similar one, or else all keys allowed there."""
     known = list(dict.fromkeys(_known_keys(schema)))
     *section, name = (part for part in key if not part.isdigit())
     siblings = [k for k in known if k.split(".")[:-1] == section]
@@ -277,5 +279,5 @@ def _show(value: Any) -> str:
 
 
 def shortened(text: str) -> str:
-    """At most `MAX_SHOWN_CHARACTERS` of a text, for a line that tells it."""
+    """A text cut to at most `MAX_SHOWN_CHARACTERS`, for a one-line message."""
     return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"

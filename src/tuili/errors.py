@@ -1,6 +1,6 @@
-"""The exception root and the few kinds of error that a user of Tuili can meet.
+"""The root exception and the few kinds of error that a user of Tuili can meet.
 
-Everything a user did wrong is an `InputError`: one line that names the thing, where it is, and what would be right. The
+Every user mistake raises an `InputError`: one line that names the fault, its place, and what would be right. The
 command line turns it into exit code 2 without a traceback. A broken invariant is an `assert`.
 """
 
@@ -28,7 +28,7 @@ class EncodingError(RecordError):
 
 
 class TooFew(InputError):
-    """Data, or a model's answers, are too few for what is asked: more of them, or better ones, would do."""
+    """There are too few data or model answers for the request: more of them, or better ones, would suffice."""
 
 
 class ModelFolderError(InputError):
@@ -36,7 +36,7 @@ class ModelFolderError(InputError):
 
 
 class PromptError(InputError):
-    """A prompt cannot be read: it is empty, is not UTF-8, or has ids that are no tokens. See also `PromptTooLong`."""
+    """A prompt cannot be read: it is empty, not UTF-8, or has ids that are not tokens. See also `PromptTooLong`."""
 
 
 class PromptTooLong(PromptError):
@@ -44,7 +44,7 @@ class PromptTooLong(PromptError):
 
 
 class NotMakeable(InputError):
-    """A model cannot be made of another as is asked: another strength, or more to learn from, would do."""
+    """A model cannot be derived from another as requested: another strength, or more training data, would suffice."""
 
 
 class NotWritten(TuiliError):
@@ -56,9 +56,9 @@ class CheckpointError(TuiliError):
 
 
 class Overloaded(TuiliError):
-    """A request that is refused because those admitted before it leave it no place or not enough time.
+    """A request was refused because earlier requests leave no room or not enough time for it.
 
-    `retry_after`: seconds after which asking again may help.
+    `retry_after`: the seconds after which a retry may succeed.
     """
 
     def __init__(self, reason: str, retry_after: float) -> None:
@@ -67,5 +67,5 @@ class Overloaded(TuiliError):
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of the message of a library's error; the name of its class where the message is empty."""
+    """The first line of a library error's message; the name of its class if the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

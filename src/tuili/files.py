@@ -1,7 +1,7 @@
-"""Output files: a place is refused before the work that would fill it, and a file appears whole or not at all.
+"""Output files: a location is checked before the work that produces its content, and files are written atomically.
 
-What is written is left to the callers. What must survive a power cut is also flushed to the disk itself. Whether a file
-is still what it was, its hash tells.
+The callers provide the content. Anything that must survive a power cut is also flushed to the disk itself. The hash of
+a file shows whether it has changed.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pathlib import Path
 from tuili.errors import InputError, NotWritten, TuiliError
 
 SCRATCH_PREFIX = ".tuili-"
-"""The names of scratch folders begin with it."""
+"""The prefix of the names of scratch folders."""
 CHUNK = 1 << 26
-"""So many bytes of a large file, or up to twice as many, are flushed to the disk together."""
+"""A large file is flushed to the disk each time this many bytes, or up to twice as many, were written."""
 
 
 def check_file_place(path: Path) -> None:
-    """Raise `InputError` where no file can be written. This is tried in a scratch folder; nothing is left behind."""
+    """Raise `InputError` if no file can be written there. This is tried in a scratch folder; nothing is left behind."""
     with refusing_faults(path):
         if path.is_dir():
             raise InputError(f"{path} cannot be written: Is a directory; give the name of a file")
-        if is_special(path):  # to open a pipe would wait for its reader
+        if is_special(path):  # opening a pipe would wait for its reader
             return
         place = Path(os.path.realpath(path))
         check_folder_place(place.parent, path)
@@ -39,7 +39,7 @@ def check_file_place(path: Path) -> None:
 
 
 def check_folder_place(folder: Path, wanted: Path | None = None) -> None:
-    """Raise `InputError` where no folder can be made or written to; its message names `wanted`. Creates nothing."""
+    """Raise `InputError` if a folder cannot be made or written to; its message names `wanted`. Creates nothing."""
     nearest = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
     if not nearest.is_dir():
         raise InputError(f"{wanted or folder} cannot be written: {nearest} is a file; choose another place")
@@ -49,10 +49,10 @@ def check_folder_place(folder: Path, wanted: Path | None = None) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A scratch file that replaces `path` when the block ends without an error. The folder of `path` is made.
+    """Yield a scratch file that replaces `path` if the block ends without an error. The folder of `path` is created.
 
-    A link stays, and the file that it names is replaced. A device or a pipe stays, and is written to. Raises
-    `InputError` where `path` cannot be written.
+    A link is kept, and the file that it points to is replaced. A device or a pipe is kept and written to. Raises
+    `InputError` if `path` cannot be written.
     """
     check_file_place(path)
     special, place = is_special(path), Path(os.path.realpath(path))
@@ -71,7 +71,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def restored_on_failure(path: Path) -> Iterator[None]:
-    """Put a file back as it was, or away where there was none, if the block fails."""
+    """If the block fails, restore a file to its earlier content, or remove it if it did not exist."""
     before = path.read_bytes() if path.is_file() else None
     try:
         yield
@@ -85,12 +85,12 @@ def restored_on_failure(path: Path) -> Iterator[None]:
 
 
 def is_special(path: Path) -> bool:
-    """Whether `path` is there and is no regular file, but a device or a pipe, for example."""
+    """Whether `path` exists and is not a regular file, but for example a device or a pipe."""
     return path.exists() and not path.is_file()
 
 
 class _UnwritableError(InputError):
-    """What the system lets nobody write, in one line with what to do."""
+    """The system does not allow writing; the message is one line with a remedy."""
 
     def __init__(self, path: Path, reason: str, remedy: str) -> None:
         super().__init__(f"{path} cannot be written: {reason.splitlines()[0]}; {remedy}")
@@ -99,11 +99,11 @@ class _UnwritableError(InputError):
 
 @contextmanager
 def refusing_faults(path: Path) -> Iterator[None]:
-    """Turn what keeps the system from writing `path` in the block into an `InputError`."""
+    """Turn system errors that prevent writing `path` in the block into an `InputError`."""
     try:
         yield
     except Exception as error:
-        if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":  # safetensors has its own
+        if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":  # safetensors raises its own
             raise
         raise _UnwritableError(path, getattr(error, "strerror", None) or str(error), "choose another place") from error
 
@@ -111,10 +111,10 @@ def refusing_faults(path: Path) -> Iterator[None]:
 def write_durably(
     path: Path, data: bytes | Iterable[bytes | memoryview], written: Callable[[], object] = lambda: None
 ) -> None:
-    """Write a file so that after a crash or an error it is there whole, or as it was before.
+    """Write a file so that after a crash or an error it is either complete or unchanged.
 
-    data: bytes, or runs of them one after the other. `written` is called whenever more is on the disk. What it raises
-    leaves the file as it was.
+    data: bytes, or consecutive runs of bytes. `written` is called whenever more data has reached the disk. If it
+    raises, the file stays unchanged.
     """
     part = path.with_name(f".{path.name}.part")
     try:
@@ -136,16 +136,16 @@ def write_durably(
             synchronise()
         part.replace(path)
     except BaseException:
-        with suppress(OSError):  # a full disk has room again
+        with suppress(OSError):  # frees the space on a full disk
             part.unlink()
         raise
 
 
 @contextmanager
 def writing(path: Path, remedy: str) -> Iterator[None]:
-    """Turn what stops a library from writing `path` in the block, such as a full disk, into a one-line `NotWritten`.
+    """Turn errors that stop a library from writing `path` in the block, such as a full disk, into a `NotWritten`.
 
-    What `refusing_faults` has refused in the block is told with this remedy.
+    Its message is one line. An error that `refusing_faults` raised in the block is raised again with this remedy.
     """
     try:
         yield
@@ -153,16 +153,16 @@ def writing(path: Path, remedy: str) -> Iterator[None]:
         raise _UnwritableError(error.path, error.reason, remedy) from error
     except TuiliError:
         raise
-    except Exception as error:  # safetensors has an error of its own, tokenizers raises a plain Exception
+    except Exception as error:  # safetensors raises its own error, tokenizers a plain Exception
         reason = (isinstance(error, OSError) and error.strerror) or str(error).strip() or type(error).__name__
-        if isinstance(error, shutil.Error) and isinstance(error.args[0], list):  # of all files that were not copied
+        if isinstance(error, shutil.Error) and isinstance(error.args[0], list):  # one for each file not copied
             reason = str(error.args[0][0][-1])
         raise NotWritten(f"{path} cannot be written: {reason.splitlines()[0]}; {remedy}") from error
 
 
 @contextmanager
 def making_room(folder: Path) -> Iterator[None]:
-    """Turn an error of the system in the block, such as a full disk, into a `TuiliError` that says how to go on."""
+    """Turn a system error in the block, such as a full disk, into a `TuiliError` that says how to continue."""
     try:
         yield
     except OSError as error:
@@ -171,7 +171,7 @@ def making_room(folder: Path) -> Iterator[None]:
 
 
 def flush(path: Path) -> None:
-    """Wait until the contents of a file, or the entries of a folder, are on the disk itself."""
+    """Wait until the content of a file, or the entries of a folder, are on the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -180,7 +180,7 @@ def flush(path: Path) -> None:
 
 
 def flush_all(folder: Path) -> None:
-    """Wait until a folder with everything in it is on the disk itself."""
+    """Wait until a folder and everything in it are on the disk itself."""
     for path in (folder, *folder.rglob("*")):
         flush(path)
 

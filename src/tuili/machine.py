@@ -1,4 +1,4 @@
-"""The machine: the cores that work may use, and the facts that figures depend on. No host name and no path is told."""
+"""The machine: the cores available for work, and the facts that figures depend on, without host names or paths."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from threading import get_native_id
 from typing import Any
 
 PROC = Path("/proc")
-"""Where Linux describes the processor and the memory."""
+"""The folder in which Linux describes the processor and the memory."""
 CPU_QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
-"""Where a container with cgroups v2 finds `QUOTA PERIOD`, both in microseconds; `max` stands for no quota."""
+"""In a container with cgroups v2, it contains `QUOTA PERIOD`, both in microseconds; `max` means no quota."""
 THREADS_VARIABLE = "OMP_NUM_THREADS"
-"""The variable that torch, too, takes its number of threads from."""
+"""The variable from which torch also takes its number of threads."""
 REPORTED_INSTRUCTIONS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"}
 
 
 def machine() -> dict[str, Any]:
     """The facts that figures depend on: processor, instruction sets, cores, memory (GiB), threads, accelerator.
 
-    Memory is None where the system does not tell it. Threads and accelerator are None where torch is not imported.
+    Memory is None if the system does not report it. Threads and accelerator are None if torch is not imported.
     """
     cpu, memory = _proc("cpuinfo"), _proc("meminfo")
     torch = sys.modules.get("torch")
@@ -37,13 +37,13 @@ def machine() -> dict[str, Any]:
 
 
 def multiplies_bf16() -> bool:
-    """Whether the processor can multiply bf16 matrices by itself; otherwise bf16 is slower than fp32."""
+    """Whether the processor can multiply bf16 matrices in hardware; otherwise bf16 is slower than fp32."""
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_proc("cpuinfo").get("flags", "").split())
 
 
 def usable_cores() -> int:
-    """The number of cores that work may use: those that this process may run on, or fewer where its container has a
-    quota of processor time, or where `OMP_NUM_THREADS` asks for fewer threads.
+    """The number of cores available for work: those that this process may run on, or fewer if its container has a CPU
+    quota or `OMP_NUM_THREADS` asks for fewer threads.
     """
     most = _cores()
     try:
@@ -58,14 +58,14 @@ def usable_cores() -> int:
 
 
 NICENESS = 15
-"""Of a thread that gives way: of a core that others want, too, it has a thirtieth."""
+"""The niceness of a thread that gives way: it gets a thirtieth of a core that others also want."""
 
 
 def give_way() -> None:
-    """Let this thread take moments in which others leave a core to it, until it ends, as far as that can be: on Linux,
-    where each thread has a priority of its own."""
+    """Let this thread, until it ends, run mostly when others leave a core idle. This works only on Linux, where each
+    thread has its own priority."""
     if sys.platform == "linux":
-        with suppress(OSError):  # a container may not let it
+        with suppress(OSError):  # a container may forbid it
             os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
 
 
@@ -74,7 +74,7 @@ def _cores() -> int:
 
 
 def _proc(name: str) -> dict[str, str]:
-    """The `key: value` lines of a file in `PROC`, the first of each key; nothing where there is no such file."""
+    """The `key: value` lines of a file in `PROC`, the first for each key; empty if there is no such file."""
     file = PROC / name
     lines = file.read_text().splitlines() if file.is_file() else []
     pairs = (line.partition(":") for line in lines[::-1])

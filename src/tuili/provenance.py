@@ -1,6 +1,6 @@
-"""Provenance: when something was made, by which code and with which versions of the packages below it.
+"""Provenance: when something was made, by which code and with which versions of the packages that it uses.
 
-Records, reports, lineages and run folders write it down. What the machine is, is left to `machine`.
+Records, reports, lineages and run folders store it. `machine` describes the machine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str]:
 
 @cache
 def _version(package: str) -> str | None:
-    """That of an installed package; each look takes milliseconds."""
+    """The version of an installed package, cached because each lookup takes milliseconds."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -41,18 +41,18 @@ def _version(package: str) -> str | None:
 
 
 def current_versions() -> dict[str, str]:
-    """The versions of Python and of `MODEL_PACKAGES`; `not installed` for a package that is missing."""
+    """The versions of Python and `MODEL_PACKAGES`; `not installed` for a missing package."""
     return dict.fromkeys(("python", *MODEL_PACKAGES), "not installed") | installed_versions(MODEL_PACKAGES)
 
 
 def code_hash(package: Path = PACKAGE) -> str:
-    """The first 12 hex digits of the SHA-256 of all modules of a package, by default of Tuili itself.
+    """The first 12 hex digits of the SHA-256 of all modules of a package, by default Tuili itself.
 
-    Two working copies of one version of Tuili can differ; their hashes then differ too.
+    Two working copies of one Tuili version can differ; their hashes then differ too.
     """
     digest, above = hashlib.sha256(), len(f"{package}{os.sep}")
     for file in sorted(_modules(str(package))):
-        with open(file, "rb", buffering=0) as opened:  # noqa: PTH123  # there are a thousand, and each run looks thrice
+        with open(file, "rb", buffering=0) as opened:  # noqa: PTH123  # a thousand files, read thrice in each run
             digest.update(f"{file[above:]}\0".encode() + opened.read())
     return digest.hexdigest()[:CODE_HASH_DIGITS]
 

@@ -1,6 +1,6 @@
-"""transformers without its reports and progress bars: what matters of them is raised as an error.
+"""Silences the reports and progress bars of transformers: whatever matters in them is raised as an error.
 
-Every part that loads networks by transformers may use it. transformers is imported with the first use.
+Every module that loads networks with transformers may use it. transformers is imported on first use.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """transformers prints errors alone while this lasts."""
+    """Let transformers print only errors within the block."""
     from transformers.utils import logging
 
-    library: Any = logging  # without types
+    library: Any = logging  # it has no type hints
     verbosity, bars = library.get_verbosity(), library.is_progress_bar_enabled()
     library.set_verbosity_error()
     library.disable_progress_bar()

@@ -1,7 +1,8 @@
-"""Reading YAML by libyaml, in a tenth of the time that PyYAML takes in Python; by that where it has no libyaml.
+"""Reads YAML with libyaml, in a tenth of the time of PyYAML's Python loader; falls back to that without libyaml.
 
-Both give the same nodes with the same lines. libyaml takes some texts that Python refuses, such as one with a tab at
-its end. What libyaml refuses is read in Python again, so that users are told the same with every build of PyYAML.
+Both give the same nodes with the same line numbers. libyaml accepts some texts that the Python loader refuses, such as
+one with a tab at its end. If libyaml refuses a text, the Python loader reads it again, so that users get the same error
+message with every build of PyYAML.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import yaml
 
 __all__ = ["QuickBaseLoader", "QuickSafeLoader", "compose", "quickly"]
 
-if TYPE_CHECKING:  # they are used alike
+if TYPE_CHECKING:  # they are used in the same way
     from yaml import BaseLoader as QuickBaseLoader
     from yaml import SafeLoader as QuickSafeLoader
 else:
@@ -25,13 +26,13 @@ Result = TypeVar("Result")
 
 
 def compose(text: str) -> yaml.Node | None:
-    """The root node, in which each scalar is a text; None where there is none. Raises `yaml.YAMLError`."""
+    """The root node, with every scalar as text; None if there is none. Raises `yaml.YAMLError`."""
     return quickly(lambda loader: yaml.compose(text, loader), QuickBaseLoader, yaml.BaseLoader)
 
 
 def quickly(read: Callable[[Loader], Result], quick: Loader, slow: Loader) -> Result:
-    """What one loader reads, or the other one where that refuses the text."""
+    """The result of the quick loader, or of the slow one if the quick one refuses the text."""
     try:
         return read(quick)
-    except (yaml.YAMLError, ValueError):  # the latter for what is no Unicode
+    except (yaml.YAMLError, ValueError):  # the latter for invalid Unicode
         return read(slow)

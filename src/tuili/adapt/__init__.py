@@ -1,9 +1,9 @@
-"""Adapting a model to problems of one's own (`docs/adapt.md`): one run from a file of questions to a model that is
+"""Adapting a model to the user's own problems (`docs/adapt.md`): one run from a file of questions to a model that is
 taught, calibrated and measured.
 
-`run` has the order of the stages. `questions` and `variants` make the data, `pace` and `plan` say what will be done and
-how long it takes, `teaching` and `trust` train, `measuring` measures, `report` writes the page, `stages` keeps what is
-done.
+`run` has the order of the stages. `questions` and `variants` make the data, `pace` and `plan` predict what will be done
+and how long it takes, `teaching` and `trust` train, `measuring` measures, `report` writes the page, and `stages` stores
+results.
 """
 
 import lazy_loader

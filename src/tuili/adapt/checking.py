@@ -1,6 +1,6 @@
-"""The lines of a file of questions: each is read and its steps are checked, and what cannot be used is named.
+"""Checks the lines of a file of questions: reads each one and checks its steps, and names what cannot be used.
 
-How a line is read is left to `tuili.data`, which questions are taught to `questions`.
+`tuili.data` reads the lines, and `questions` decides which questions are taught.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from tuili.eval import Comparison
 from tuili.steps import Context, Status, Turns, check_chain, read_turns
 
 MIN_QUESTIONS, MIN_CHECKED = 60, 40
-"""Questions in all, and those with steps that check, that an adaptation needs at least."""
+"""The fewest questions in all, and with steps that check, that an adaptation needs."""
 MIN_KINDS = 10
-"""Kinds of questions: those that differ in more than their numbers, variants counted with their original."""
+"""The fewest kinds of questions. Kinds differ in more than their numbers; a variant has the kind of its original."""
 SHOWN_LINES, SHOWN_FAULTS = 3, 5
-"""Lines that are named for each reason, and wrong steps that are shown."""
+"""How many lines are named for each reason, and how many wrong steps are shown."""
 Encode = Callable[[Turns], Sequence[int]]
-"""A question as the token ids of a model's prompt. Raises `PromptError` for one that it cannot read."""
+"""Encodes a question as the token ids of a model's prompt. Raises `PromptError` for one that it cannot read."""
 
 
 @dataclass(frozen=True)
 class CheckedFile:
     """What a file holds.
 
-    questions: those that are asked, and taught where their steps check. refuted: those with a wrong step, whose answers
-    nobody should trust. repeated: the number of lines that ask a question of another line again.
+    questions: those that are asked, and are taught if their steps check. refuted: those with a wrong step, whose
+    answers nobody should trust. repeated: the number of lines that repeat a question of another line.
     """
 
     path: Path
@@ -40,7 +40,7 @@ class CheckedFile:
     repeated: int
 
     def described(self) -> dict[str, Any]:
-        """The numbers, and what became of steps: counts by reason, the first lines of each, and the wrong steps."""
+        """The numbers of questions, and the results for steps: counts by reason, first lines of each, wrong steps."""
         lines = dict[str, list[int]]()
         for one in self.questions:
             if not is_checked(one):
@@ -60,8 +60,8 @@ class CheckedFile:
 def check_questions(path: Path, form: Any, encode: Encode) -> CheckedFile:
     """Read a file. Of lines with the same question one is kept, if possible one with steps that check.
 
-    Raises `RecordError`, with file and line, for a line that is no question or that an adaptation cannot use, and
-    `InputError` where there are too few.
+    Raises `RecordError`, with file and line, for a line that is not a question or that an adaptation cannot use, and
+    `InputError` if there are too few.
     """
     kept, ids, repeated = dict[str, ReadQuestion](), dict[str, ReadQuestion](), 0
     for read in read_questions(path, form):
@@ -118,7 +118,7 @@ def _same(answer: str, other: str) -> bool:
 
 
 def _worth(question: ReadQuestion) -> int:
-    """Of two lines with the same question, that with the larger worth is kept, else the first."""
+    """Of two lines with the same question, the one with the larger worth is kept, or the first if they are equal."""
     return 2 if is_checked(question) else int(question.outcome is not ImportOutcome.WRONG)
 
 

@@ -1,6 +1,6 @@
 """Measuring a model on the questions of a part, asked as a server asks them, within a budget.
 
-What the figures mean before and after is left to `report`.
+`report` compares the figures before and after.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from tuili.tasks import same_last_number
 SLOTS = 16
 """Questions that are answered together."""
 MAX_TOKENS = 300
-"""Tokens that an answer may take."""
+"""The most tokens of an answer."""
 Tell = Callable[[int, int], None]
 
 
 def measure(model: Path, records: Sequence[Record], taught: Iterable[str], tell: Tell) -> dict[str, Any]:
-    """What one attempt at each question comes to.
+    """The results of one attempt at each question.
 
-    taught: the questions that are learnt. The accuracy on those that are like none of them is told, too, and that of a
-    lenient score, for which the last number of an answer is enough. Every answer is kept, with the model's confidence.
+    taught: the questions that are learnt. Also reports the accuracy on questions that are unlike all of these, and the
+    accuracy of a lenient score that needs only the last number of an answer. Every answer is included, with the model's
+    confidence.
     """
     comparison = _comparison(model)
     engine = load_engine(model, slots=SLOTS, waiting=len(records) + 1)
@@ -75,7 +76,7 @@ def measure(model: Path, records: Sequence[Record], taught: Iterable[str], tell:
 
 
 def measure_attempts(model: Path, records: Sequence[Record], attempts: int, tell: Tell) -> dict[str, Any]:
-    """The accuracy where a request has room for so many attempts: a further one follows a step that is wrong."""
+    """The accuracy if a request has room for this many attempts: a wrong step leads to another attempt."""
     comparison, engine = _comparison(model), load_engine(model, slots=SLOTS, waiting=len(records) + 1)
     budget = Budget(max_tokens=attempts * MAX_TOKENS, max_steps=attempts)
     answers = ask(engine, [Request(one.input, budget) for one in records], tell)
@@ -87,10 +88,10 @@ def measure_attempts(model: Path, records: Sequence[Record], attempts: int, tell
 def measure_promises(
     model: Path, records: Sequence[Record], tolerances: Sequence[float], attempts: int, tell: Tell
 ) -> list[dict[str, Any]]:
-    """For each error tolerance how many questions are answered within it, and how many of these answers are wrong.
+    """For each error tolerance, how many questions are answered within it, and how many of these answers are wrong.
 
-    Those are not answered that the model is not sure enough of, and those to which nothing is promised, for example
-    because they are longer than all that calibrated: these are told as `refused`, by reason.
+    Not answered are questions of which the model is not sure enough, and questions for which nothing is promised, for
+    example because they are longer than all in the calibration: the latter are counted as `refused`, by reason.
     """
     comparison, measured = _comparison(model), list[dict[str, Any]]()
     engine = load_engine(model, slots=SLOTS, waiting=len(records) + 1)
@@ -128,7 +129,7 @@ def ask(engine: Engine, requests: Sequence[Request], tell: Tell = lambda *_: Non
 
 
 def _wait(engine: Engine, count: int, tell: Tell) -> None:
-    """Go on until all of so many requests are answered."""
+    """Run the engine until all requests are answered."""
     ended = 0
     while engine.busy:
         if answered := len(engine.step()):
@@ -138,7 +139,7 @@ def _wait(engine: Engine, count: int, tell: Tell) -> None:
 
 def risk_over_coverage(rows: Sequence[dict[str, Any]]) -> list[tuple[float, float]]:
     """The share of questions that are answered with at least some confidence, and the share of these answers that are
-    wrong, at every confidence that there is; nothing where the model tells none."""
+    wrong, for every confidence that occurs; empty if the model reports none."""
     told = sorted((row for row in rows if row["confidence"] is not None), key=lambda row: -row["confidence"])
     points, wrong = list[tuple[float, float]](), 0
     for count, row in enumerate(told, start=1):

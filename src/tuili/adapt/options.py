@@ -1,4 +1,4 @@
-"""What a user may choose of an adaptation. Everything else follows from the data, the model and the machine."""
+"""The choices of a user for an adaptation. Everything else follows from the data, the model and the machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class AdaptOptions(Config):
-    """The choices of one run. A run in a folder goes on with the same ones alone."""
+    """The choices of one run. A run in a folder can only be resumed with the same choices."""
 
     model: str
     """A folder, a hub name or a shipped name."""
@@ -30,15 +30,15 @@ class AdaptOptions(Config):
     times: NonNegativeInt = Field(10, le=1000)
     """Variants of each taught question, with other numbers; 0 for none."""
     minutes: PositiveFloat = 30.0
-    """The longest that teaching may take. It takes less where the data need less."""
+    """The longest that teaching may take. It takes less if the data need less."""
     passes: PositiveInt | None = None
     """How often the questions are read, if the minutes allow it; None for what suits the kind of the model."""
     rehearse: Annotated[tuple[str, ...], AfterValidator(read_domains)] = ()
-    """Tuili's own domains that an imported model learns beside the questions. A model of Tuili's own rehearses all."""
+    """Tuili's own domains that an imported model learns alongside. A model of Tuili's own rehearses all."""
     exits: tuple[PositiveInt, ...] = ()
-    """Depths of exits that an imported model gets, as in (12, 18, 24)."""
+    """Depths of exits that an imported model gets, such as (12, 18, 24)."""
     verifier: bool = True
-    """Whether the model gets a verifier, which tells right answers from wrong ones."""
+    """Whether the model gets a verifier, which distinguishes right answers from wrong ones."""
     tolerances: tuple[_Share, ...] = Field((0.05, 0.1, 0.2), min_length=1)
     """Shares of wrong answers that requests may tolerate."""
     attempts: tuple[Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)], ...] = Field((1, 4), min_length=1)
@@ -54,7 +54,7 @@ class AdaptOptions(Config):
 
 
 def refuse_unfit(options: AdaptOptions, stored: StoredModel | ImportedModel) -> None:
-    """Raise `InputError` for what cannot be had of a model, and for a file that can be read only once."""
+    """Raise `InputError` for options that a model does not support, and for a file that can be read only once."""
     if isinstance(stored, StoredModel):
         if options.exits:
             raise InputError(f"--exits: {options.model} is of Tuili's own kind, which has exits: leave it out")

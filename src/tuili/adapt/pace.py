@@ -1,6 +1,6 @@
-"""How fast this machine is with a model: some steps of its teaching, and some tokens of answers.
+"""The speed of this machine with a model: times some steps of its teaching, and some tokens of answers.
 
-What follows from that for a run is left to `plan`.
+`plan` uses the result for a run.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from tuili.engine import Budget, Request, StopReason, load_engine
 from tuili.train import read_log
 
 TIMED_STEPS = 3
-"""Steps of the trial. The first one is slower, and does not count."""
+"""Steps of the trial. The first one is slower and does not count."""
 TIMED_TOKENS = 48
 """Tokens of each answer."""
 _UNENDED = 0.6
-"""The share of all tokens that it may take, for an answer that has not ended by then."""
+"""An answer that has not ended by then is assumed to take this share of the most tokens."""
 
 
 def measure_pace(
     model: Path, teacher: Teacher, file: Path, records: Sequence[Record], out: Path, tell: TaskCallback
 ) -> dict[str, Any]:
-    """The seconds of a step of teaching, those that teaching takes besides, how many tokens a second are answered, and
-    how many an answer takes before teaching.
+    """The seconds per teaching step, the other seconds of teaching, how many tokens per second are answered, and how
+    many tokens an answer takes before teaching.
 
-    out: a folder for the trial, which is gone afterwards. Raises `Interrupted` after a Ctrl-C.
+    out: a folder for the trial, which is removed afterwards. Raises `Interrupted` after a Ctrl-C.
     """
     tell("trial", 0, 2)
     shutil.rmtree(out, ignore_errors=True)

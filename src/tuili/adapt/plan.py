@@ -18,20 +18,20 @@ from tuili.data import Record
 from tuili.errors import InputError
 
 LEAST_PASSES = 0.1
-"""How often the questions must be read at least: less teaches nothing."""
+"""The fewest times that the questions must be read: less teaches nothing."""
 _MARGIN = 1.3
-"""Tokens of an answer against those of the right one: a model writes some that are longer."""
+"""Tokens of an answer relative to the right one: a model writes some longer answers."""
 _EXIT_SHARE = 1.5
-"""What a token takes that exits learn from, at each of them, against one of teaching."""
+"""The time per token for learning exits, at each exit, relative to teaching."""
 _READING = 3
 """How much faster a token is read than taught."""
 _FIT_STEP = 0.05
-"""Seconds of a step of a verifier's training, of which there are two and a trial."""
+"""Seconds per step of a verifier's training; there are two trainings and a trial."""
 
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """A stage, what it does in words, and its seconds, if all goes well."""
+    """A stage, what it does in words, and its seconds if all goes well."""
 
     name: str
     does: str
@@ -48,7 +48,7 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """Of all stages."""
+        """The seconds of all stages."""
         return sum(stage.seconds for stage in self.stages)
 
 
@@ -64,7 +64,7 @@ def make_plan(
     Args:
         learnt: what is taught, with all variants.
         counts: the questions of each part, and those that are `judged` by a verifier.
-    Raises `InputError` where the minutes are too few to teach anything.
+    Raises `InputError` if the minutes are too few to teach anything.
     """
     passes = options.passes or teacher.passes
     wanted = teacher.steps_for(learnt, passes)

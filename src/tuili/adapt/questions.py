@@ -1,6 +1,6 @@
 """The questions of an adaptation, split into those that are taught, those that calibrate, and those that test.
 
-How a file is read and checked is left to `checking`, variants of questions to `variants`.
+`checking` reads and checks a file, and `variants` makes variants of questions.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class QuestionFiles:
 
 
 def split_questions(questions: Sequence[ReadQuestion], seed: int) -> dict[Part, list[Record]]:
-    """The questions of each part. Those that are the same but for numbers are of one kind, and so is what was
-    multiplied with its original. A kind is in one part alone.
+    """The questions of each part. Questions that are the same except for numbers are of one kind, and so is a
+    multiplied question with its original. Each kind is in one part only.
 
-    Kinds are taken in the order of their hashes, first those with steps that check, so that these are in every part by
-    its share. Of a kind that is taught all questions with such steps are, and the others are left out. Of one that
-    calibrates or tests one question is drawn, an original if possible: what is promised holds for questions that are
+    Kinds are taken in the order of their hashes, those with steps that check first, so that every part gets its share
+    of these. From a kind that is taught, all questions with such steps are taken, and the others are left out. From a
+    kind that calibrates or tests, one question is drawn, an original if possible: promises hold for questions that are
     drawn independently of one another, and those of a kind are right or wrong together.
     """
     groups = _groups(questions)
@@ -65,7 +65,7 @@ def _drawn(group: Sequence[ReadQuestion], seed: int) -> ReadQuestion:
 
 
 def _groups(questions: Sequence[ReadQuestion]) -> dict[str, list[ReadQuestion]]:
-    """Questions that must be in one part, by a name for them."""
+    """Questions that must be in the same part, by a name for them."""
     groups: dict[str, list[ReadQuestion]] = {}
     for question, kind in zip(questions, kinds_of([one.record for one in questions]), strict=True):
         groups.setdefault(kind, []).append(question)

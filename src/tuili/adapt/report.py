@@ -1,6 +1,6 @@
-"""The report of an adaptation: one JSON document, and one page for people without outside references.
+"""The report of an adaptation: one JSON document, and one page for people, without external references.
 
-What the figures mean is said where they are measured.
+The meaning of the figures is documented where they are measured.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from tuili.steps import Status
 
 JSON_FILE, HTML_FILE = "report.json", "report.html"
 SHOWN = 4
-"""Right answers, and wrong ones, that the page shows."""
+"""How many right answers, and how many wrong ones, the page shows."""
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(folder: Path, document: Mapping[str, Any], log: Sequence[Mapping[str, float]]) -> None:
-    """Write both files. log: the lines of the log of the teaching."""
+    """Write both files. log: the lines of the teaching's log."""
     with whole_file(folder / JSON_FILE) as part:
         part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     loader = FileSystemLoader(_TEMPLATES)
@@ -47,7 +47,7 @@ def write_report(folder: Path, document: Mapping[str, Any], log: Sequence[Mappin
 
 
 def told_of(checked: Mapping[str, Any]) -> list[str]:
-    """What the check of a file has found, as lines of a terminal. checked: as `CheckedFile.described` gives it."""
+    """The results of checking a file, as lines for a terminal. checked: as returned by `CheckedFile.described`."""
     others = checked["questions"] - checked["checked"]
     told = [f"{checked['questions']} questions, {checked['checked']} with steps that check"]
     if others:
@@ -87,7 +87,7 @@ def _pictures(document: Mapping[str, Any], log: Sequence[Mapping[str, float]]) -
 
 
 def _risk(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """The share of wrong answers over the share of questions that are answered, one line for each sample."""
+    """The share of wrong answers against the share of questions that are answered, one line for each sample."""
     with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(5.6, 3.2))
         axes = figure.subplots()

@@ -1,6 +1,6 @@
 """An adaptation from a file of questions to a model and a report: the order of its stages.
 
-Each stage is left to a file of its own; what is done is kept by `stages`, so that a run goes on where it ended.
+Each stage has its own file; `stages` stores results, so that a run can continue where it ended.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from tuili.store import ImportedModel, StoredModel, model_hash, open_model
 from tuili.train import RunFolder, read_log
 
 VERSION = 3
-"""Of what stages keep. A run that was begun with another one does not go on."""
+"""The version of what stages store. A run that was begun with another version cannot be resumed."""
 FEW = 10
-"""Test questions that say little."""
+"""With fewer test questions than this, the test says little."""
 
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told of a run.
+    """The callbacks that report on a run.
 
-    told: a line about what was found. planned: the plan, before the long stages begin. bar: shows a bar as long as its
-    block lasts, and yields what is called with what is being done, how many parts of it are finished, and how many
-    there are. console: for the log of the teaching, which has a bar of its own.
+    told: gets a line about what was found. planned: gets the plan, before the long stages begin. bar: shows a bar while
+    its block runs, and yields a callback that gets the name of the task, how many of its parts are finished, and how
+    many there are. console: for the log of the teaching, which has a bar of its own.
     """
 
     told: Callable[[str], None]
@@ -56,24 +56,24 @@ class Listener:
 
 @dataclass(frozen=True)
 class AdaptResult:
-    """The model, and what the report says of it."""
+    """The model, and the content of its report."""
 
     model: Path
     document: Mapping[str, Any]
 
 
 def adapt(options: AdaptOptions, out: Path, *, resume: bool, listener: Listener) -> AdaptResult:
-    """Adapt a model in the folder `out`; with `resume`, go on with what was begun there.
+    """Adapt a model in the folder `out`; with `resume`, continue the run that was begun there.
 
-    Raises `RecordError` for a line that cannot be used, `InputError` where there are too few questions, where the
-    folder holds another run, and for options that the model's kind does not have, `Interrupted` after a Ctrl-C in a
-    stage that goes on inside.
+    Raises `RecordError` for a line that cannot be used, `InputError` if there are too few questions, if the folder
+    holds another run, and for options that the model's kind does not support, `Interrupted` after a Ctrl-C in a stage
+    that can be resumed.
     """
     stored = open_model(options.model)
     refuse_unfit(options, stored)
     dialect = dialect_of(stored.tokenizer)
     encode = partial(dialect.encode, context=stored.shape.max_position_embeddings)
-    file = check_questions(options.data, options.form, encode)  # before a folder is made
+    file = check_questions(options.data, options.form, encode)  # fails before a folder is made
     folder = RunFolder(out)
     folder.refuse_own_model(stored.path, f"MODEL {options.model}")
     check_folder_place(out)
@@ -122,7 +122,7 @@ class _Run:
         return AdaptResult(final, document)
 
     def _prepare(self) -> dict[str, int]:
-        """The data of the run. Returns how many questions each part has, and how many a verifier learns from."""
+        """Make the data of the run. Returns how many questions each part has, and how many a verifier learns from."""
         options, files = self._options, self._files
         for line in told_of(self._stages.run("check", self._file.described)):
             self._tell(line)
@@ -157,7 +157,7 @@ class _Run:
         return {part: counts[part] for part in PARTS} | {"judged": varied["originals"] + varied["spare"]}
 
     def _plan(self, teacher: Teacher, counts: Mapping[str, int]) -> Plan:
-        """The plan, which an earlier session may have made."""
+        """The plan, which may come from an earlier session."""
         files, options = self._files, self._options
 
         def work(tell: TaskCallback) -> dict[str, Any]:
@@ -193,9 +193,9 @@ class _Run:
         return folder / "model"
 
     def _added(self, name: str, work: Callable[[TaskCallback], Mapping[str, Any]], model: Path) -> Path:
-        """The model with what a stage adds to it; the model itself where that cannot be had.
+        """The model with the additions of a stage; the model itself if they cannot be made.
 
-        A former session's may be gone where no later stage asks for it.
+        The result of an earlier session may be missing if no later stage needs it.
         """
         made = self._out / name / "model"
         done = (self._out / "model").exists() and all(map(self._stages.is_kept, self._later(name)))
@@ -204,7 +204,7 @@ class _Run:
         return model if "why" in result else made
 
     def _later(self, name: str) -> Sequence[str]:
-        """The stages that read the model which a stage makes."""
+        """The stages that read the model that a stage makes."""
         return ("verifier", "assemble") if name == "exits" and self._options.verifier else ("assemble",)
 
     def _measured(self, name: str, model: Path, tolerances: Sequence[float] = ()) -> dict[str, Any]:
@@ -216,7 +216,7 @@ class _Run:
             if name == "before":
                 return measured
             several = None
-            if measured["calculator"] != "forced":  # else no step is wrong, which a further attempt would follow
+            if measured["calculator"] != "forced":  # with forced, no step is wrong, so no further attempt would follow
                 several = measure_attempts(model, records, attempts, partial(tell, f"{name}: {attempts} attempts"))
             promises = measure_promises(model, records, tolerances, attempts, partial(tell, f"{name}: promises"))
             return measured | {"attempts": attempts, "several": several, "promises": promises}
@@ -243,7 +243,7 @@ class _Run:
         return dict(self._stages.run(name, with_bar, makes))
 
     def _document(self, plan: Plan) -> dict[str, Any]:
-        """What the report says."""
+        """The content of the report."""
         planned = {stage.name: stage.seconds for stage in plan.stages}
         done = self._stages.done
         stages = [

@@ -1,8 +1,8 @@
-"""The folder of a run: what it began with, and the result of every stage that is done.
+"""The folder of a run: what it began with, and the result of every finished stage.
 
-A stage is skipped where its result was made of the same inputs and what it has written is still there. Its inputs are
-those of the run and the results of all stages before it, but for what stands under `timing`, which another session
-measures otherwise. A result with `why` is that of a stage that was left out. What a stage does is left to the others.
+A stage is skipped if its result was made from the same inputs and what it wrote still exists. Its inputs are those of
+the run and the results of all stages before it, except the content of `timing`, which another session would measure
+differently. A result with `why` belongs to a stage that was left out. The other modules define what a stage does.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from tuili.files import write_durably, writing
 from tuili.train import RUN_FILE, RunFolder
 
 TaskCallback = Callable[[str, int, int], None]
-"""Called with what is being done, how many parts of it are finished, and how many there are."""
+"""Called with the name of the task, how many of its parts are finished, and how many there are."""
 NAMES = ("data", "stages", "trial", "teach", "exits", "verifier", "model")
 """The folders of a run."""
 TIMING = "timing"
 BEAT = 5.0
-"""After so many seconds those of a stage are kept again: a kill loses no more of them."""
+"""The interval in seconds at which the time of a stage is stored: a kill loses no more than that."""
 _REMEDY = "choose another --out"
 
 
 class Interrupted(TuiliError):
-    """A Ctrl-C has ended a stage, which is kept as far as it came."""
+    """A Ctrl-C has ended a stage, whose progress so far is stored."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a stage has come to, and the seconds that it took, in all sessions, but for `BEAT` of each that was killed.
+    """The result of a stage, and its seconds in all sessions, except up to `BEAT` of each session that was killed.
 
     skipped: whether an earlier session did it.
     """
@@ -61,8 +61,8 @@ class StageFolder:
         """The stages so far, by name."""
 
     def run(self, name: str, work: Callable[[], Mapping[str, Any]], makes: Sequence[Path] = ()) -> Mapping[str, Any]:
-        """The result of a stage, from an earlier session or of `work`. makes: files and folders that it writes, unless
-        it is left out."""
+        """The result of a stage, from an earlier session or from `work`. makes: files and folders that it writes,
+        unless it is left out."""
         file = self._path / f"{name}.json"
         kept = _read(file)
         spent = float(kept["seconds"]) if kept.get("inputs") == self._inputs else 0.0
@@ -80,12 +80,12 @@ class StageFolder:
         return dict(result)
 
     def is_kept(self, name: str) -> bool:
-        """Whether a result of a stage is there, whatever its inputs were."""
+        """Whether a result of a stage exists, whatever its inputs were."""
         return _read(self._path / f"{name}.json").get("result") is not None
 
     @contextmanager
     def _timed(self, file: Path, before: float) -> Iterator[Callable[[], float]]:
-        """The seconds of a stage so far, which are kept while it lasts, and where it does not come to its end."""
+        """The seconds of a stage so far, which are stored while it runs, and also if it does not finish."""
         begun = time.perf_counter()
 
         def seconds() -> float:
@@ -106,7 +106,7 @@ class StageFolder:
 
 @contextmanager
 def _beating(keep: Callable[[], None]) -> Iterator[None]:
-    """Calls something now and then, as long as its block lasts. A disk that is full is left to the stage to tell."""
+    """Call `keep` at intervals while the block runs. The stage itself reports a full disk."""
     ended = Event()
 
     def beat() -> None:
@@ -126,9 +126,9 @@ def _beating(keep: Callable[[], None]) -> Iterator[None]:
 def begin(folder: RunFolder, begun: Mapping[str, Any], places: Mapping[str, str], resume: bool) -> None:
     """Record what a run begins with.
 
-    places: what the trainings in the folder know by its path, which must be written as it was.
-    Raises `InputError` where the folder holds another run, naming the first thing in which that differs, one that is
-    not to be resumed, or something that the run would write over; and where `resume` is set and no run has begun.
+    places: paths that the trainings in the folder depend on, which must be given in the same form.
+    Raises `InputError` if the folder holds another run, naming the first difference, one that is not to be resumed, or
+    something that the run would overwrite; and if `resume` is set and no run has begun.
     """
     then = folder.recorded(resume)
     if then is None:
@@ -153,7 +153,7 @@ def _short(value: Any) -> str:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """What stands in the file of a stage; nothing where it is missing or damaged: the stage is then done again."""
+    """The content of a stage's file; empty if it is missing or damaged: the stage is then done again."""
     try:
         document = json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError):

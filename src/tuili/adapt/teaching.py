@@ -1,6 +1,6 @@
-"""Teaching as a stage: the trainings of `tuili.posttrain` and `tuili.train` behind one interface, sized by the data.
+"""Teaching as a stage: one interface to the trainings of `tuili.posttrain` and `tuili.train`, sized by the data.
 
-How many steps are taken is decided in `plan`.
+`plan` decides how many steps are taken.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from tuili.tasks import domain_names
 from tuili.train import Recipe, train
 
 FILLED = 0.9
-"""The share of a row's tokens that stand in some document."""
+"""The share of a row's tokens that belong to a document."""
 REHEARSED = 0.25
-"""The share of domains in what an imported model learns, where it rehearses some."""
+"""The share of domains in what an imported model learns, if it rehearses some."""
 RANK = 32
-"""Of the terms in the upper half of an imported model's layers."""
+"""The rank of the terms in the upper half of an imported model's layers."""
 LENGTHS = range(256, 1025, 128)
-"""Tokens of a row, of which the shortest that holds the longest question is chosen."""
+"""Possible row lengths in tokens; the shortest that holds the longest question is chosen."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class Teacher(ABC):
     calculator: CalculatorMode
     """Whether the checker writes values into the steps of the taught model."""
     step_tokens: int
-    """Tokens of a step."""
+    """Tokens per step."""
     longest: int
     """Tokens of the longest question with its response that can be taught."""
     recall_seconds: float
-    """What it takes about to tell familiar questions by what the model has learnt from."""
+    """About how many seconds it takes to judge, from what the model has learnt from, which questions are familiar."""
 
     @abstractmethod
     def tokens_of(self, record: Record) -> int:
@@ -67,18 +67,18 @@ class Teacher(ABC):
 
     @abstractmethod
     def steps_for(self, records: Iterable[Record], passes: int) -> int:
-        """The steps in which the questions are read so often."""
+        """The steps in which the questions are read this many times."""
 
     @abstractmethod
     def teach(self, file: Path, steps: int, out: Path, interval: int, console: Console) -> Taught:
-        """Teach what stands in a file, in the folder `out`; go on there with what an earlier session has begun.
+        """Teach the content of a file, in the folder `out`; continue there what an earlier session has begun.
 
         interval: steps between two lines of the log. Raises `Interrupted` after a Ctrl-C.
         """
 
 
 class ImportedTeacher(Teacher):
-    """Teaches an imported model to answer in steps, by terms of low rank in its upper half."""
+    """Teaches an imported model to answer in steps, by low-rank terms in its upper half."""
 
     passes = 4
     calculator = "forced"
@@ -95,7 +95,7 @@ class ImportedTeacher(Teacher):
         self.step_tokens, self.longest = 8 * self._length, self._length - self._prefix
 
     def tokens_of(self, record: Record) -> int:
-        """See `Teacher`. What all questions begin with is not counted: it stands once in a row."""
+        """See `Teacher`. The common beginning of all questions is not counted, because it stands once in a row."""
         return len(self._prompt(record.input)) - self._prefix + self.response_tokens(record)
 
     def response_tokens(self, record: Record) -> int:
@@ -128,7 +128,7 @@ class ImportedTeacher(Teacher):
 
 
 class OwnTeacher(Teacher):
-    """Teaches a model of Tuili's own kind, which rehearses all its domains beside the questions."""
+    """Teaches a model of Tuili's own kind, which rehearses all its domains alongside the questions."""
 
     passes = 12
     calculator = "repair"
@@ -151,7 +151,7 @@ class OwnTeacher(Teacher):
         return len(ids) - prompt
 
     def steps_for(self, records: Iterable[Record], passes: int) -> int:
-        """See `Teacher`. Half of what it reads are the domains."""
+        """See `Teacher`. Domains are half of what it reads."""
         tokens = 2 * passes * sum(map(self.tokens_of, records))
         return max(1, round(tokens / (FILLED * self.step_tokens)))
 
@@ -171,7 +171,7 @@ class OwnTeacher(Teacher):
         return self._stored.tokenizer.encode_example(prompt, record.response, earlier)
 
     def recipe(self, changes: dict[str, Any]) -> Recipe:
-        """The recipe `adapt` for this model, with some changes: of the size and the domains that the model has."""
+        """The recipe `adapt` for this model, with some changes; it has the size and the domains of the model."""
         stored = self._stored
         sections = [one.recipe["model"] for one in read_lineage(stored.path) if "model" in one.recipe]
         size = {key: value for key, value in (sections[-1] if sections else {}).items() if key != "start"}
@@ -189,12 +189,12 @@ class OwnTeacher(Teacher):
 
 
 def teacher_of(stored: StoredModel | ImportedModel, options: AdaptOptions, records: Iterable[Record]) -> Teacher:
-    """The teacher of a model that is to learn these questions."""
+    """The teacher for a model that is to learn these questions."""
     if isinstance(stored, StoredModel):
         return OwnTeacher(stored, options)
     return ImportedTeacher(stored, options, records)
 
 
 def _overrides(section: str, keys: dict[str, Any]) -> list[str]:
-    """Changes to a section of a recipe; JSON is YAML."""
+    """Changes to a section of a recipe; JSON is valid YAML."""
     return [f"{section}.{key}={json.dumps(value)}" for key, value in keys.items()]

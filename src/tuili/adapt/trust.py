@@ -1,7 +1,7 @@
-"""What is put into the folder of a taught model: exits, a verifier, and what it can promise.
+"""The additions to the folder of a taught model: exits, a verifier, and what it can promise.
 
-Each is trained by `tuili.posttrain`, in a folder of its own. What the data are too few for is left out, with the
-reason: the model is of use without.
+`tuili.posttrain` trains each in its own folder. An addition for which there are too few data is left out, with the
+reason: the model is useful without it.
 """
 
 from __future__ import annotations
@@ -43,30 +43,31 @@ from tuili.store import (
 )
 
 EXIT_TOKENS = 60_000
-"""Tokens of texts that exits learn from, at most."""
+"""The most tokens of texts that exits learn from."""
 DELTA = 0.05
 """Probability that a promise does not hold."""
 MAX_JUDGED, MUTANTS, WRITTEN = 400, 2, 3
-"""Questions that the verifier learns from before the round against it, and the chains of each beside the right one."""
+"""The most questions for the verifier before the round against it, and the chains per question besides the right
+one."""
 EPOCHS, MIN_STEPS, MAX_STEPS = 20, 60, 1400
-"""How often the verifier reads its chains, and bounds on the steps of that."""
+"""How often the verifier reads its chains, and bounds on the resulting steps."""
 _CHAINS_OF_A_STEP = 32
 
 
 @dataclass(frozen=True)
 class VerifierSize:
-    """How much a verifier learns from, as it follows from the number of questions."""
+    """How much a verifier learns from, as determined by the number of questions."""
 
     questions: int
 
     @property
     def chains(self) -> int:
-        """About so many chains before the round against it."""
+        """About how many chains there are before the round against it."""
         return min(self.questions, MAX_JUDGED) * (1 + MUTANTS + WRITTEN)
 
     @property
     def written(self) -> int:
-        """The responses that the model writes for it, in all."""
+        """How many responses the model writes for it in total."""
         return round(min(self.questions, MAX_JUDGED) * (WRITTEN + 0.5 * WRITTEN + 1))
 
     @property
@@ -76,7 +77,7 @@ class VerifierSize:
 
 
 def add_exits(model: Path, texts: Path, at: Sequence[int], out: Path, seed: int, tell: TaskCallback) -> dict[str, Any]:
-    """Train exits beside the layers, which stay as they are. Returns their figures; `why` where there are none."""
+    """Train exits for the layers, which do not change. Returns their figures, or `why` if there are none."""
     changes = {"at": list(at), "tokens": EXIT_TOKENS, "seed": seed}
     changes["rank"] = min(128, open_model(model).shape.hidden_size)
     recipe = load_recipe("exits", [f"exits.{key}={value}" for key, value in changes.items()], ExitsRecipe)
@@ -88,9 +89,9 @@ def add_exits(model: Path, texts: Path, at: Sequence[int], out: Path, seed: int,
 
 
 def add_verifier(model: Path, judged: Path, questions: int, out: Path, seed: int, tell: TaskCallback) -> dict[str, Any]:
-    """Train a verifier on chains that the model writes on questions that it was not taught.
+    """Train a verifier on chains that the model writes for questions that it was not taught.
 
-    Returns its figures; `why` where there is none.
+    Returns its figures, or `why` if there is none.
     """
     size, problems = VerifierSize(questions), min(questions, MAX_JUDGED)
     changes = {
@@ -111,9 +112,10 @@ def add_verifier(model: Path, judged: Path, questions: int, out: Path, seed: int
 
 
 def assemble(model: Path, folder: Path, calculator: CalculatorMode) -> dict[str, Any]:
-    """Copy a model to its place, where nothing stands or something whole.
+    """Copy a model to its place, which is empty or holds something complete.
 
-    calculator: how one of Tuili's own is asked unless a request says otherwise; an imported one was taught with it.
+    calculator: how one of Tuili's own models is asked unless a request says otherwise; an imported model was taught
+    with its setting.
     """
     with replaced_folder(folder) as fresh:
         shutil.copytree(model, fresh, dirs_exist_ok=True)
@@ -123,9 +125,9 @@ def assemble(model: Path, folder: Path, calculator: CalculatorMode) -> dict[str,
 
 
 def add_calibration(model: Path, sample: Path, options: AdaptOptions, tell: TaskCallback) -> dict[str, Any]:
-    """Find out what the model can promise. Returns the classes of requests; `why` where nothing can be told.
+    """Determine what the model can promise. Returns the classes of requests, or `why` if nothing can be determined.
 
-    It begins anew: what a session that was killed has learnt of familiar prompts would pass for that of a training.
+    It starts from scratch: what a killed session has learnt about familiar prompts would be mistaken for training data.
     """
     (model / FAMILIARITY_FILE).unlink(missing_ok=True)
     stored = open_model(model)
@@ -142,7 +144,7 @@ def add_calibration(model: Path, sample: Path, options: AdaptOptions, tell: Task
 
 
 def promised(calibrated: Mapping[str, Any], attempts: int) -> list[float]:
-    """The error tolerances that are promised for so many attempts."""
+    """The error tolerances that are promised for this many attempts."""
     found = calibrated.get("classes", ())
     return [one["tolerance"] for one in found if one["promised"] and one["attempts"] == attempts]
 
@@ -160,7 +162,7 @@ def _described(entry: Any) -> dict[str, Any]:
 
 
 def _curve(calibration: Calibration, attempts: int) -> list[list[float]]:
-    """Risk over coverage on the sample: the share that is answered, and the share of that which is wrong."""
+    """Risk against coverage on the sample: the share that is answered, and the share of that which is wrong."""
     (curve,) = (one for one in calibration.curves if one.max_steps == attempts)
     n = calibration.sample.n
     return [[point.answered / n, point.wrong / point.answered] for point in curve.tested if point.answered]

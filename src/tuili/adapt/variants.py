@@ -1,6 +1,6 @@
-"""What is taught and what a verifier learns from: the taught questions with variants of them, and further variants.
+"""What the model and the verifier learn from: the taught questions with variants, and further variants.
 
-How a question is varied is left to `tuili.data`.
+`tuili.data` makes the variants of a question.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from tuili.data import MultiplyReport, masked_question, multiply_all, write_reco
 from tuili.files import whole_file
 
 SPARE = 2
-"""Variants of each question that are not taught. A model knows taught ones by heart, and a verifier must see errors."""
+"""Variants of each question that are not taught. A model memorises taught ones, and a verifier must see errors."""
 LEARNT, JUDGED, WHOLE = "taught", "judged", "responses"
 """The files: what the model learns, what the verifier learns from, and the former with whole responses, for exits."""
 
 
 def vary(files: QuestionFiles, times: int, seed: int, tell: Callable[[int, int], None]) -> dict[str, Any]:
-    """Write the files, and say how many questions yield how many variants, and why others yield none."""
+    """Write the files. Returns how many questions yield how many variants, and why others yield none."""
     originals = files.records("teach")
     held_back = {masked_question(one.input) for part in ("calibrate", "test") for one in files.records(part)}
     report = MultiplyReport()

@@ -1,4 +1,4 @@
-"""Measuring speed: of the engine in this process, and of a server under load. Accuracy is left to `tuili.eval`."""
+"""Measures the speed of the engine in this process, and of a server under load. `tuili.eval` measures accuracy."""
 
 import lazy_loader
 

@@ -1,8 +1,8 @@
 """A server under load: many questions over HTTP, in an open or a closed loop, timed by the client.
 
-In a closed loop each of a number of clients asks one question after the other. In an open loop questions arrive at
-random (Poisson), whether or not earlier ones have been answered; only then can a queue grow. Any server of OpenAI's
-chat API can be measured. How fast the engine itself is, is left to `speed`.
+In a closed loop, each client asks one question after the other. In an open loop, questions arrive at random (Poisson),
+whether or not earlier ones have been answered; only then can a queue grow. Any server with OpenAI's chat API can be
+measured. `speed` measures the engine itself.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tuili.errors import InputError, TuiliError
 
 PERCENTILES = (50, 90, 99)
 REQUEST_TIMEOUT_SECONDS = 300.0
-"""An answer that stays silent for so long is given up."""
+"""An answer that stays silent for this long is abandoned."""
 
 
 @dataclass(frozen=True)
 class LoadSettings:
-    """What load to put on a server for so many `seconds`.
+    """The load to put on a server for a number of `seconds`.
 
-    clients: the number of clients of a closed loop; None for an open loop. rate: questions a second of an open loop;
+    clients: the number of clients in a closed loop; None for an open loop. rate: questions per second in an open loop;
     None for a closed one. budget, max_tokens: those of each request. key: the API key. first_ms, whole_ms: the most
     milliseconds that a good answer takes until its first token, and until its end.
 
@@ -62,11 +62,11 @@ class LoadSettings:
 
 @dataclass(frozen=True)
 class RequestResult:
-    """What became of one request.
+    """The result of one request.
 
-    status: of HTTP; 0 where the connection failed or the answer broke off. latency: seconds until the end of the
+    status: the HTTP status; 0 if the connection failed or the answer broke off. latency: seconds until the end of the
     answer. ended: seconds from the start of the load to the end of the answer. first_token: seconds until the first
-    token. tokens: those of the answer. outcome: that of the receipt, where the server sends one.
+    token. tokens: the number of tokens of the answer. outcome: that of the receipt, if the server sends one.
     """
 
     status: int
@@ -80,9 +80,9 @@ class RequestResult:
 async def run_load(
     settings: LoadSettings, questions: Sequence[str], progress: Callable[[str, int, int], None]
 ) -> list[RequestResult]:
-    """Ask the questions in turns for as long as the settings say, then wait for the answers that are outstanding.
+    """Ask the questions in rotation for the time in the settings, then wait for the outstanding answers.
 
-    Raises `TuiliError` where nobody answers at all.
+    Raises `TuiliError` if no request is answered at all.
     """
     headers = {"authorization": f"Bearer {settings.key}"} if settings.key else {}
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=1024)
@@ -119,7 +119,7 @@ async def _arrivals(ask: Callable[[], Any], settings: LoadSettings, until: float
 
 
 async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str, start: float) -> RequestResult:
-    """Ask one question, whose answer is streamed."""
+    """Ask one question with a streamed answer."""
     body = {
         "model": settings.model,
         "messages": [{"role": "user", "content": question}],
@@ -147,15 +147,15 @@ async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str
     except httpx2.HTTPError:
         status = 0
     now = time.perf_counter()
-    if first_token is None and status == 200:  # an answer without a word, as where it is refused
+    if first_token is None and status == 200:  # an answer without a word, such as a refusal
         first_token = now - begun
     return RequestResult(status, now - begun, now - start, first_token, tokens, outcome)
 
 
 def load_report(settings: LoadSettings, results: Sequence[RequestResult]) -> dict[str, Any]:
-    """Throughput, goodput (good answers a second) and latency percentiles in milliseconds.
+    """Throughput, goodput (good answers per second) and latency percentiles in milliseconds.
 
-    Throughput and goodput count the answers that ended within the settings' time. Percentiles count every answer,
+    Throughput and goodput count the answers that ended within the time in the settings. Percentiles count every answer,
     because the slowest ones end late.
     """
     answered = [result for result in results if result.status == 200 and result.first_token is not None]

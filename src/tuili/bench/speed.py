@@ -1,8 +1,8 @@
-"""How fast the engine reads and writes with a model on this machine, by batch size, prompt length and depth.
+"""Measures how fast the engine reads and writes with a model on this machine, by batch size, prompt length and depth.
 
-A prompt is a row of worked problems that ends in an unseen question, so that depth is chosen as for real requests;
-responses may end by themselves. Each round measures every combination once. Accuracy is left to `tuili.eval`, a server
-under load to `load`.
+A prompt is a sequence of worked problems that ends in an unseen question, so that depth is chosen as for real requests;
+responses may end by themselves. Each round measures every combination once. `tuili.eval` measures accuracy, `load` a
+server under load.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SpeedSettings:
     """What is measured: every combination of `batch` (prompts at once), `prompt` (tokens of each) and `depth`.
 
     new: the most tokens of a response. rounds: runs of each combination, whose medians are reported. runner, device,
-    numbers, cache, threads: see `tuili.engine.load_runner`; by default there are as many threads as help.
+    numbers, cache, threads: see `tuili.engine.load_runner`; by default, as many threads are used as help.
     """
 
     batch: abc.Sequence[int] = (1, 16)
@@ -64,11 +64,10 @@ class SpeedSettings:
 class SpeedResult:
     """The figures of one combination; medians over the rounds in a report.
 
-    tokens_per_second, tokens_per_cpu_second: tokens written for each second of wall-clock time, and of processor time
-    of all threads; the time includes reading the prompts. first_token_ms: the median time from submitting all prompts
-    to a response's first token. token_ms_p50, token_ms_p99: percentiles of the time from one token of a response to the
-    next. prompt_tokens_per_second: prompt tokens read for each second of reading alone. mean_depth: layers for each
-    token written.
+    tokens_per_second, tokens_per_cpu_second: tokens written per second of wall-clock time, and of processor time over
+    all threads; the time includes reading the prompts. first_token_ms: the median time from submitting all prompts to a
+    response's first token. token_ms_p50, token_ms_p99: percentiles of the time from one token of a response to the
+    next. prompt_tokens_per_second: prompt tokens read per second of reading only. mean_depth: layers per written token.
     """
 
     batch: int
@@ -89,8 +88,8 @@ def measure_speed(
     """A report: `speeds` (a `SpeedResult` for each combination), the settings, how the model was run, the machine and
     the peak memory (bytes).
 
-    `progress` is called with what is done, how many runs are finished, and how many there are. Raises `InputError` for
-    a depth that the model does not have, and for texts that do not fit its context.
+    `progress` is called with the name of the task, the number of finished runs, and their total. Raises `InputError`
+    for a depth that the model does not have, and for texts that do not fit its context.
     """
     context = model.shape.max_position_embeddings
     threads = helpful_threads(model.shape) if settings.threads is None else settings.threads
@@ -131,7 +130,7 @@ def measure_speed(
 
 
 def worked_prompts(model: StoredModel | ImportedModel, length: int, count: int) -> list[list[int]]:
-    """`count` prompts of `length` tokens that each end in a question, cut where no question is short enough."""
+    """`count` prompts of `length` tokens, each ending in a question, which is cut if no question is short enough."""
     domains = domain_names() if model.shape.domains is None else trained_domains(model.shape.domains)
     records = _records(domains)
     if isinstance(model, ImportedModel):
@@ -154,7 +153,7 @@ def worked_prompts(model: StoredModel | ImportedModel, length: int, count: int) 
 
 @cache
 def _records(domains: tuple[str, ...]) -> list[Record]:
-    """Problems of these domains, which models that are compared share."""
+    """Problems from these domains; models that are compared share them."""
     return [Record.of(problem) for problem in unseen_problems(domains, PROBLEM_LEVELS, 4, PROBLEM_SEED)]
 
 
@@ -189,7 +188,7 @@ def _run(
 
 
 def write_timed(scheduler: Scheduler, sequences: list[Sequence]) -> list[float]:
-    """Write the sequences to their ends; return the seconds that each token took, the first of a sequence left out.
+    """Write the sequences to their ends; return the seconds taken by each token except the first of a sequence.
 
     Tokens that a sequence gains in one step share the step's time evenly.
     """
@@ -219,6 +218,6 @@ def _medians(results: abc.Sequence[SpeedResult]) -> SpeedResult:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory that this process has had, the model and all libraries included."""
+    """The peak memory of this process, including the model and all libraries."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

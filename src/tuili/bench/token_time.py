@@ -1,6 +1,6 @@
-"""Processor time of single answers of a given length: that of reading the prompt, and that of each token behind it.
+"""Measures the processor time of single answers of a given length: for reading the prompt, and for each token after it.
 
-Ends are banned, so that a model that says little is timed on as many tokens as one that never ends.
+End tokens are banned, so that a model with short answers is timed on as many tokens as one that never ends.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tuili.store import ImportedModel, StoredModel
 
 
 class TokenTimer:
-    """One model in the engine, in the numbers and on the runner that the engine takes by itself, at batch 1."""
+    """One model in the engine at batch 1, with the engine's default number format and runner."""
 
     def __init__(self, model: StoredModel | ImportedModel, load: abc.Callable[..., Scheduler] = load_scheduler) -> None:
         self._scheduler = load(model, threads=helpful_threads(model.shape), slots=1, prefix_cache_bytes=0)
@@ -21,8 +21,8 @@ class TokenTimer:
         self._sampling = Sampling(logit_bias=tuple((token, -100.0) for token in model.tokenizer.end_ids))
 
     def time(self, prompts: abc.Sequence[list[int]], new: int) -> tuple[float, float]:
-        """Processor seconds of all threads, for each token of the prompts, and for each token of the answers behind
-        the first, which belongs to the prompt. new: tokens of an answer, 2 at least."""
+        """Processor seconds over all threads, per prompt token, and per answer token after the first, which belongs to
+        the prompt. new: tokens of an answer, at least 2."""
         read = written = 0.0
         tokens = 0
         for prompt in prompts:

@@ -1,8 +1,8 @@
-"""Compression: a model folder into a smaller one, by a change in stages with recovery behind each.
+"""Compression: makes a smaller model folder from another, by changes in stages, each followed by recovery.
 
-What all ways share is beside this file: `parent` and its two kinds, `own` and `imported`; `healing`, which distils the
-parent into what was made of it; `plan` with `trial`; `run` and `result`. A way is a `Compression`; each has a
-folder of its own.
+The modules of this folder hold what all methods share: `parent` and its two kinds, `own` and `imported`; `healing`,
+which distils the parent into the changed model; `plan` with `trial`; `run` and `result`. A method is a `Compression`,
+and each method has its own folder.
 """
 
 import lazy_loader

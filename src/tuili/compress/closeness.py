@@ -1,4 +1,4 @@
-"""How close what was made of a model is to it: what both say of texts that the recovery has not read.
+"""How close a changed model is to its parent: compares their predictions on texts that the recovery has not read.
 
 Dimensions: N learnt tokens.
 """
@@ -14,16 +14,16 @@ from tuili.compress.network import Network
 from tuili.data import Block
 
 MEASURED_DOCUMENTS = 100
-"""On which an imported model is compared with its parent."""
+"""The documents on which an imported model is compared with its parent."""
 
 
 @torch.no_grad()
 def closeness(parent: Network, model: Network, blocks: Iterable[Block]) -> dict[str, float]:
-    """The figures of a lineage, over all learnt tokens of the blocks.
+    """The lineage's figures, over all learnt tokens of the blocks.
 
-    `loss`: the forward KL divergence of what the model predicts from what its parent does, in nats a token.
-    `agreement`: the share of tokens for which both find the same next one likeliest. `accuracy`: of those that the
-    model foresees.
+    `loss`: the forward KL divergence of the model's predictions from its parent's, in nats per token. `agreement`: the
+    share of tokens at which both find the same next token likeliest. `accuracy`: the share that the model predicts
+    correctly.
     """
     tokens, divergence, agreeing, right = 0, 0.0, 0, 0
     for number, block in enumerate(blocks):

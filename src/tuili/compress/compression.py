@@ -1,4 +1,4 @@
-"""A way to compress: what it makes of a model, stage by stage. `run` joins it with recovery and writes the result."""
+"""A compression method: what it makes of a model, stage by stage. `run` adds recovery and writes the result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tuili.store import DenseShape, ModelShape, Parameters, count_parameters
 
 @dataclass(frozen=True)
 class StageSetting:
-    """What a stage has to do with. first, until: its steps. folder: that of the run. stopped: whether to stop."""
+    """The inputs of a stage. first, until: its steps. folder: the run folder. stopped: says whether to stop."""
 
     data: HealingData
     first: int
@@ -33,14 +33,14 @@ class StageSetting:
 
 
 class Compression(ABC):
-    """One way, with its settings, for one parent. Its constructor refuses, by `InputError`, what cannot be."""
+    """One method, with its settings, for one parent. Its constructor raises `InputError` for what is impossible."""
 
     step: str
-    """What the lineage calls it, and its section in a recipe."""
+    """Its name in the lineage, and its recipe section."""
     stages: int = 1
-    """How often the model is changed; recovery follows each change."""
+    """How many times the model is changed; recovery follows each change."""
     compared_with: Numbers = "auto"
-    """The numbers in which the parent answers the problems that both are measured on; the result does so in `auto`."""
+    """The numeric format in which the parent answers the problems that both are measured on; the result uses `auto`."""
 
     def __init__(self, parent: Parent) -> None:
         self.parent = parent
@@ -48,54 +48,54 @@ class Compression(ABC):
     @property
     @abstractmethod
     def recipe(self) -> Mapping[str, Any]:
-        """Its settings as JSON can hold them, those of the healing included."""
+        """Its settings as JSON-compatible values, including those of the healing."""
 
     @property
     @abstractmethod
     def shape(self) -> ModelShape | DenseShape:
-        """That of the model in the end, in whatever numbers it is."""
+        """The shape of the final model, whatever its numeric format."""
 
     @property
     def parameters(self) -> Parameters:
-        """How many the model has in the end."""
+        """The parameter count of the final model."""
         return count_parameters(self.shape)
 
     @property
     def sample_bytes(self) -> int:
-        """What samples leave in memory before the recovery, beside the parent and the copy that becomes the model; 0
-        where nothing is found by samples."""
+        """Bytes that samples leave in memory before the recovery, besides the parent and the copy that becomes the
+        model; 0 if the method uses no samples."""
         return 0
 
     @property
     def begun_as(self) -> Parent | None:
-        """The model whose weights it begins with, from which it descends; None where all of them are new."""
+        """The model from whose weights it starts, its ancestor; None if all weights are new."""
         return self.parent
 
     @property
     def read_from(self) -> Mapping[str, Path]:
-        """The folders of models that it reads, which no run may write into, by what the reader calls them."""
+        """The model folders that it reads and that no run may write into, by the names that the user knows them by."""
         return {"MODEL": self.parent.path}
 
     def trained_with(self, data: HealingData) -> Mapping[str, Any]:
-        """Sections of the recipe that say what it was trained on, as a training has them; none where its ancestors were
-        trained on the same."""
+        """Recipe sections that say what it was trained on, in the form of a training; empty if its ancestors were
+        trained on the same data."""
         return {}
 
     @property
     def changes(self) -> Mapping[str, str]:
-        """What becomes of the model, in a few lines for the reader of a plan: names, and what is told of them."""
+        """What changes in the model, in a few lines for the reader of a plan: names and descriptions."""
         return {}
 
     @abstractmethod
     def blank(self, stage: int) -> nn.Module:
-        """A model of the shape that it has in a stage, whatever its weights."""
+        """A model of the shape that a stage has, with arbitrary weights."""
 
     @abstractmethod
     def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
-        """The model of a stage, made of that of the stage before, which may be changed; that of stage 0 of the parent.
+        """Make the model of a stage from the previous stage's model, or from the parent in stage 0. May modify it.
 
-        The weights of the model and the samples alone decide what comes out. watch: is told how far it is, and ends it
-        after a Ctrl-C.
+        The result depends only on the weights of the model and the samples. watch: is told the progress, and ends the
+        change after a Ctrl-C.
         """
 
     @property
@@ -105,26 +105,26 @@ class Compression(ABC):
 
     @property
     def decisions(self) -> Mapping[str, Any]:
-        """What the shape of a `blank` model depends on and `change` has chosen, as JSON can hold it."""
+        """Choices of `change` on which the shape of a `blank` model depends, as JSON-compatible values."""
         return {}
 
     def recall(self, decisions: Mapping[str, Any]) -> None:
-        """Take up the decisions of an earlier session of a run, so that `blank` gives a model of its shape.
+        """Take the decisions of an earlier session of a run, so that `blank` returns a model of that shape.
 
         Raises `LookupError`, `TypeError` or `ValueError` for any that cannot be its own.
         """
         assert not decisions
 
     def teacher(self) -> Network:
-        """The parent as what the model learns from."""
+        """The parent as the teacher that the model learns from."""
         return self.parent.network(self.parent.load(), learns=False)
 
     def learner(self, stage: int, student: Network, teacher: Network) -> LearningNetwork:
-        """The model of a stage as what learns in it; by default what its parent predicts."""
+        """The learning network of a stage; by default it learns what its parent predicts."""
         return HealedNetwork(student, teacher)
 
     def span(self, stage: int, steps: int) -> tuple[int, int]:
-        """The steps of a stage, from the first to the one behind its last, of so many in all."""
+        """The steps of a stage, given the total: its first step, and the one after its last."""
         return stage_steps(stage, self.stages, steps)
 
     def blocks(self, stage: int, student: Network, teacher: Network, setting: StageSetting) -> OpenBlocks:
@@ -132,17 +132,17 @@ class Compression(ABC):
         return setting.data.open_blocks
 
     def parts(self, tried: Tried) -> Iterator[Part]:
-        """What a run does in all stages beside its steps, in parts of which a little is tried; none where that takes
-        no time to speak of. Whoever tries them does so one behind the other."""
+        """What a run does in all stages besides its steps, in parts of which the caller tries a little, one after the
+        other; empty if that takes negligible time."""
         return iter(())
 
     def write(self, network: Network, fresh: Path) -> None:
-        """Write the model that has recovered to a path where nothing is; by default as its parent is written."""
+        """Write the recovered model to a path where nothing exists; by default in the same way as its parent."""
         self.parent.write(network, fresh)
 
 
 def stage_steps(stage: int, stages: int, steps: int) -> tuple[int, int]:
-    """The steps of a stage, from the first to the one behind its last: the last stage has half of all, others share."""
+    """The steps of a stage: its first, and the one after its last. The last stage has half of all; others share."""
     earlier = steps // 2 if stages > 1 else 0
     bounds = [*(earlier * number // max(1, stages - 1) for number in range(stages)), steps]
     return bounds[stage], bounds[stage + 1]

@@ -1,4 +1,5 @@
-"""What a change has decided by its samples, kept in the folder of a run: the shape of a later session's model."""
+"""The decisions that a change took from its samples, kept in the run folder: they give a later session's model its
+shape."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ DECISIONS_FILE = "decisions.json"
 
 
 def record_decisions(compression: Compression, out: Path) -> None:
-    """Write them, if there are any; before the first checkpoint behind the change."""
+    """Write the decisions, if there are any; call it before the first checkpoint after the change."""
     if decisions := compression.decisions:
         file = out / DECISIONS_FILE
         with writing(file, REMEDY):
@@ -21,7 +22,7 @@ def record_decisions(compression: Compression, out: Path) -> None:
 
 
 def recall_decisions(compression: Compression, out: Path) -> None:
-    """Hand them to a compression that has any. Raises `InputError` where they are damaged."""
+    """Pass stored decisions to a compression that has any. Raises `InputError` if they are damaged."""
     if compression.decisions:
         file = out / DECISIONS_FILE
         try:

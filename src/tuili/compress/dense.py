@@ -1,4 +1,4 @@
-"""Imported dense networks: samples run through one while its layers are watched, and new ones of other sizes.
+"""Imported dense networks: runs samples through one while its layers are watched, and makes new ones of other sizes.
 
 Dimensions: B rows, T positions, E a stack of one, I inputs.
 """
@@ -21,15 +21,15 @@ from tuili.data import Block
 from tuili.silence import quiet_transformers
 
 _READS_AS = {"k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}
-"""Linear layers of which another one has the same inputs."""
+"""Linear layers, each with another layer that has the same inputs."""
 
 
 def dense_moments(
     model: Any, network: Network, prefix: int, names: Iterable[str], blocks: Iterable[Block]
 ) -> dict[str, Tensor]:
-    """The second moments [E, I, I] of the inputs of each of these layers, over real tokens alone.
+    """The second moments [E, I, I] of the inputs of each of these layers, over real tokens only.
 
-    network: reads the model. prefix: the tokens in front of every row.
+    network: reads the model. prefix: the number of tokens before every row.
     """
     names = [*names]
     read_as = {name: other if (other := _with_inputs_of(name)) in names else name for name in names}
@@ -42,9 +42,9 @@ def dense_moments(
 
 
 def read_dense(network: Network, prefix: int, watchers: Sequence[InputMoments], blocks: Iterable[Block]) -> None:
-    """Run blocks through a model while moments of the inputs of its layers are taken, over real tokens alone.
+    """Run blocks through a model while the watchers take moments of its layers' inputs, over real tokens only.
 
-    prefix: the tokens in front of every row.
+    prefix: the number of tokens before every row.
     """
     with ExitStack() as stack, torch.inference_mode():
         for watcher in watchers:
@@ -57,7 +57,7 @@ def read_dense(network: Network, prefix: int, watchers: Sequence[InputMoments], 
 
 
 def new_dense(model_config: Any, dtype: torch.dtype, **changes: Any) -> nn.Module:
-    """A model of a configuration of transformers but for some fields, its weights new."""
+    """A model with new weights, from a transformers configuration with some fields changed."""
     config = deepcopy(model_config)
     for name, value in changes.items():
         setattr(config, name, value)

@@ -1,4 +1,4 @@
-"""Where tokens of a text leave a model of Tuili's own kind at one threshold or another.
+"""At which exits the tokens of a text leave a model of Tuili's own kind, for various thresholds.
 
 The states at all exits are read once; a threshold then decides for each token.
 
@@ -23,9 +23,9 @@ THRESHOLD_TRIES = 8
 
 @dataclass(frozen=True)
 class ExitReadings:
-    """What each exit says of the learnt tokens of some blocks: the likeliest next token, and how probable it is.
+    """What each exit predicts for the learnt tokens of some blocks: the likeliest next token, and its probability.
 
-    depth_D: the layers in front of each exit.
+    depth_D: the number of layers before each exit.
     """
 
     depth_D: Tensor
@@ -34,11 +34,11 @@ class ExitReadings:
 
     @property
     def full_depth(self) -> Reading:
-        """All tokens at full depth. What they should be, here, is what they are there."""
+        """All tokens at full depth. The full-depth predictions serve here as the targets."""
         return Reading(self.depth_D[-1].expand(self.token_DN.shape[1]), self.token_DN[-1], self.token_DN[-1])
 
     def leaving_at(self, threshold: float) -> Reading:
-        """Each token at the first exit that is as sure as the threshold, or else at full depth."""
+        """Each token at the first exit whose probability reaches the threshold, or else at full depth."""
         sure_DN = self.probability_DN >= threshold
         sure_DN[-1] = True
         exit_1N = sure_DN.int().argmax(0, keepdim=True)  # the first of equal ones
@@ -46,13 +46,13 @@ class ExitReadings:
 
 
 def agreement_loss(exits: ExitReadings, threshold: float) -> float:
-    """How many tokens of a hundred are others than at full depth, where they leave at a threshold."""
+    """The percentage of tokens that differ from full depth if tokens leave at a threshold."""
     return 100 * (1 - exits.leaving_at(threshold).accuracy)
 
 
 @torch.inference_mode()
 def read_exits(model: TuiliForCausalLM, blocks: Iterable[Block]) -> ExitReadings:
-    """Read the learnt tokens of blocks at every exit of a model, in its own numbers."""
+    """Read the learnt tokens of blocks at every exit of a model, in its own numeric format."""
     was_training = model.training
     model.train(False)
     read = [_read_block(model, block) for block in blocks]
@@ -64,8 +64,8 @@ def read_exits(model: TuiliForCausalLM, blocks: Iterable[Block]) -> ExitReadings
 def choose_exits(
     parent: TuiliForCausalLM, model: TuiliForCausalLM, blocks: Sequence[Block], watch: Watch
 ) -> dict[str, float]:
-    """Set the threshold at which tokens leave a model: the lowest that keeps it as close to its own full depth as its
-    parent is to its own. Returns figures for its lineage."""
+    """Set the model's exit threshold to the lowest that keeps it as close to its own full depth as its parent is to the
+    parent's. Returns figures for its lineage."""
     before, exits = (
         read_exits(one, watch.counted(blocks, f"choice of exits, {whose}", "blocks"))
         for one, whose in ((parent, "the parent"), (model, "the smaller model"))
@@ -85,7 +85,7 @@ def choose_exits(
 
 
 def _read_block(model: TuiliForCausalLM, block: Block) -> tuple[Tensor, Tensor]:
-    """The likeliest next token of each learnt one at each exit, and its probability."""
+    """The likeliest next token after each learnt token at each exit, and its probability."""
     network, learnt_BT = model.model, block.targets_BT != IGNORE_INDEX
     real_BT = block.documents_BT >= 0
     mask_BT = None if bool(real_BT.all()) else real_BT

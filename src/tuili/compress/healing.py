@@ -1,8 +1,7 @@
-"""Recovery: the parent's predictions are distilled into what was made of it (forward KL; Hinton et al. 2015,
-arXiv 1503.02531).
+"""Recovery: distils the parent's predictions into the changed model (forward KL; Hinton et al. 2015, arXiv 1503.02531).
 
-What learns is a `Network`, in steps of `tuili.posttrain.LearningSession`. The divergence is computed from states, in
-parts, so that the logits of a large vocabulary need not be in memory all at once.
+The learner is a `Network`, trained in steps of `tuili.posttrain.LearningSession`. The divergence is computed from
+states, in parts, so that the logits of a large vocabulary need not be in memory all at once.
 
 Dimensions: N learnt tokens, M hidden size, V vocabulary.
 """
@@ -21,20 +20,20 @@ from tuili.compress.network import Network, TokenStates
 from tuili.data import Block
 
 Divergence = Callable[[TokenStates, TokenStates], tuple[Tensor, Tensor, Tensor]]
-"""Of a teacher's and a student's predictions, as `forward_kl` gives it."""
+"""Computes the divergence of a teacher's and a student's predictions, with the results of `forward_kl`."""
 LOGITS_AT_A_TIME = 1 << 25
-"""Numbers of logits that are in memory for a model at a time."""
+"""The most logits of a model that are in memory at a time."""
 
 
 class Student(ABC):
-    """A network that learns, as a `LearningNetwork`; what it learns by is said below."""
+    """A network that learns, as a `LearningNetwork`; subclasses define the loss."""
 
     def __init__(self, student: Network) -> None:
         self._student = student
 
     @property
     def parameters(self) -> Mapping[str, nn.Parameter]:
-        """What learns."""
+        """The trained parameters."""
         return self._student.parameters
 
     @abstractmethod
@@ -62,8 +61,8 @@ class HealedNetwork(Student):
         self._teacher, self._divergence = teacher, divergence or forward_kl
 
     def learn(self, block: Block, step: int) -> dict[str, float]:
-        """See `LearningNetwork`. Figures: `loss`, the divergence in nats a token; `agreement`, the share of tokens for
-        which both find the same next one likeliest; `accuracy`, the share of those that the student foresees."""
+        """See `LearningNetwork`. Figures: `loss`, the divergence in nats per token; `agreement`, the share of tokens at
+        which both find the same next token likeliest; `accuracy`, the share that the student predicts correctly."""
         with torch.no_grad():
             aim = self._teacher.read(block, step)
         states = self._student.read(block, step)
@@ -78,15 +77,15 @@ class HealedNetwork(Student):
 
 
 def forward_kl(teacher: TokenStates, student: TokenStates) -> tuple[Tensor, Tensor, Tensor]:
-    """The mean divergence of what a student predicts from what its teacher does, over the learnt tokens, in nats.
+    """The mean divergence of a student's predictions from its teacher's, over the learnt tokens, in nats.
 
-    Also, for each token, whether both find the same next one likeliest, and whether the student's is right.
+    Also, for each token, whether both find the same next token likeliest, and whether the student's is right.
     """
     return _in_parts(teacher, student, reverse=False)
 
 
 def reverse_kl(teacher: TokenStates, student: TokenStates) -> tuple[Tensor, Tensor, Tensor]:
-    """As `forward_kl`, the mean divergence of what a teacher predicts from what its student does: the student is led
+    """As `forward_kl`, with the mean divergence of the teacher's predictions from the student's: it leads the student
     away from what the teacher would not say (Gu et al. 2023, arXiv 2306.08543)."""
     return _in_parts(teacher, student, reverse=True)
 
@@ -97,7 +96,7 @@ def _in_parts(teacher: TokenStates, student: TokenStates, reverse: bool) -> tupl
     sums, agrees, likeliest = list[Tensor](), list[Tensor](), list[Tensor]()
     for aim_NM, hidden_NM in parts:
         given = (teacher, aim_NM, student, hidden_NM, reverse)
-        # Where there are several parts, each is computed again on the way back rather than kept.
+        # With several parts, each is recomputed in the backward pass instead of stored.
         part = _part_of_kl(*given) if len(parts) == 1 else checkpoint(_part_of_kl, *given, use_reentrant=False)
         for collected, value in zip((sums, agrees, likeliest), part, strict=True):
             collected.append(value)
@@ -108,7 +107,7 @@ def _in_parts(teacher: TokenStates, student: TokenStates, reverse: bool) -> tupl
 def _part_of_kl(
     teacher: TokenStates, aim_NM: Tensor, student: TokenStates, hidden_NM: Tensor, reverse: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The sum of the divergences, whether both models agree on the likeliest token, and the student's."""
+    """The sum of the divergences, whether both models agree on the likeliest token, and the student's likeliest."""
     with torch.no_grad():
         aim_NV = teacher.logits(aim_NM).log_softmax(-1)
     logits_NV = student.logits(hidden_NM).log_softmax(-1)

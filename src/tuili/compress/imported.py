@@ -1,6 +1,6 @@
-"""Imported dense models: what they are healed with, and how packed rows are read.
+"""Imported dense models: their healing data, and how they read packed rows.
 
-Dimensions: B rows, T positions, N learnt tokens, M hidden size, P tokens in front of every row.
+Dimensions: B rows, T positions, N learnt tokens, M hidden size, P tokens before every row.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ from tuili.store import THINKING_FILE, ImportedModel
 from tuili.train import PreparedBlocks
 
 LENGTH_TOKENS = 256
-"""Of a row, where no teaching says how long it is."""
+"""The length of a row if no teaching specifies it."""
 SHAPE_FIELDS = ("intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim")
-"""What of a configuration may have become another."""
+"""Configuration fields that compression may have changed."""
 FACTOR_FIELDS = ("model_type", "architectures", "ranks")
-"""The same of a model with factors."""
+"""Further such fields of a model with factors."""
 _LEFT_BEHIND = ("*.safetensors", "*.safetensors.index.json", "README.md", ".*")
 
 
 class ImportedNetwork:
-    """A dense model with the tokens that stand in front of every row."""
+    """A dense model with the tokens that precede every row."""
 
     def __init__(self, model: nn.Module, prefix_P: Tensor, learns: bool) -> None:
         self.model, self._prefix_P = model, prefix_P
@@ -60,7 +60,7 @@ class ImportedNetwork:
 
     @property
     def parameters(self) -> Mapping[str, nn.Parameter]:
-        """What learns, by name."""
+        """The trained parameters, by name."""
         return self._masters.parameters
 
     def read(self, block: Block, step: int) -> TokenStates:
@@ -81,7 +81,7 @@ class ImportedNetwork:
         self._masters.follow()
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """See `Network`. A head that is tied to the embedding stands there once."""
+        """See `Network`. A head that is tied to the embedding is listed once."""
         weights = {name: weight.detach() for name, weight in self.model.named_parameters()}
         return weights | {name: weight.detach() for name, weight in self.parameters.items()}
 
@@ -93,7 +93,7 @@ class ImportedNetwork:
 
 
 class ImportedParent(Parent):
-    """A dense model. It is healed with what it was taught at last, or with the questions of a file."""
+    """A dense model. It is healed with the data of its last teaching, or with the questions of a file."""
 
     def __init__(self, stored: ImportedModel, healing: HealingConfig) -> None:
         self.stored: ImportedModel = stored
@@ -112,7 +112,7 @@ class ImportedParent(Parent):
         return ExampleEncoder(self.stored.tokenizer, masks, taught is not None and taught.response == "prose")
 
     def data(self, file: Path | None, tell: Tell) -> HealingData:
-        """See `Parent`. A file is read as the last teaching read its own, with equations where there was none."""
+        """See `Parent`. A file is read as in the last teaching, or with equations if there was no teaching."""
         taught, healing = self._taught, self._healing
         if file is not None:
             config = TeachingDataConfig(files={file: 1.0}, domains=(), lower_case=0.0)
@@ -127,7 +127,7 @@ class ImportedParent(Parent):
             raise InputError(f"healing.length = {whole}: the template alone takes {prefix}: use {2 * prefix} or more")
         prose = taught is not None and taught.response == "prose"
 
-        # A file of many questions takes seconds to read; lines are told where it is first read.
+        # A file of many questions takes seconds to read; its messages are reported only at the first reading.
         read = cache(lambda seed: build_sources(config, seed, prose, tell if seed == healing.seed else lambda _: None))
 
         def opened(seed: int, held: bool, state: StreamState) -> AbstractContextManager[PreparedBlocks]:
@@ -141,17 +141,17 @@ class ImportedParent(Parent):
 
     @property
     def held_back(self) -> tuple[Path, ...]:
-        """See `Parent`: those that the loss of its last teaching was measured on."""
+        """See `Parent`: the files on which the loss of its last teaching was measured."""
         files = () if self._taught is None else self._taught.data.validation
         return tuple(path for path in files if path.is_file())
 
     def load(self) -> nn.Module:
-        """See `Parent`: in bf16 where it is stored so, unless the recipe says otherwise."""
+        """See `Parent`: in bf16 if it is stored so, unless the recipe says otherwise."""
         return cast(nn.Module, Backbone.load(self.path, self.compute_dtype).model)
 
     @property
     def prefix(self) -> int:
-        """The tokens in front of every row."""
+        """The number of tokens before every row."""
         return len(self._encode.prefix)
 
     @property
@@ -162,7 +162,7 @@ class ImportedParent(Parent):
 
     @cached_property
     def transformers_config(self) -> Any:
-        """What transformers makes of its configuration."""
+        """Its configuration as a transformers object."""
         return AutoConfig.from_pretrained(self.path, trust_remote_code=False)
 
     def network(self, model: nn.Module, learns: bool) -> Network:
@@ -170,13 +170,13 @@ class ImportedParent(Parent):
         return ImportedNetwork(model, torch.tensor(self._encode.prefix, dtype=torch.long), learns)
 
     def write(self, network: Network, fresh: Path) -> None:
-        """See `Parent`: the folder is the parent's but for the weights, the sizes, and what says something of them."""
+        """See `Parent`: a copy of the parent's folder, except the weights, the sizes, and files that describe them."""
         self.write_as(network, fresh, {name: weight.to(self.dtype) for name, weight in network.tensors().items()}, {})
 
     def write_as(
         self, network: Network, fresh: Path, weights: Mapping[str, Tensor], changes: Mapping[str, object]
     ) -> None:
-        """The same with these weights, and with fields of the configuration that differ."""
+        """As `write`, with these weights and with these changes to the configuration."""
         kept = self.kept_parts()
 
         def left_out(place: str, names: list[str]) -> set[str]:
@@ -197,5 +197,5 @@ class ImportedParent(Parent):
         save_file(in_order, fresh / "model.safetensors", {"format": "pt"})
 
     def kept_parts(self) -> tuple[str, ...]:
-        """See `Parent`: how it thinks holds for other weights too."""
+        """See `Parent`: its way of thinking also holds for other weights."""
         return (*super().kept_parts(), THINKING_FILE.name)

@@ -1,6 +1,6 @@
-"""Right answers before and after: the parent and what was made of it answer the same problems.
+"""Right answers before and after: the parent and the compressed model answer the same problems.
 
-Which problems these are, the parent knows; how answers are scored is left to `tuili.eval`.
+The parent provides the problems; `tuili.eval` scores the answers.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from tuili.store import model_hash
 from tuili.tasks import Problem
 
 ANSWERS_FILE = "answers.json"
-"""In the folder of a run: what has been measured, so that another session need not do so again."""
+"""A file in the run folder: what has been measured, so that another session need not measure it again."""
 
 
 @dataclass(frozen=True)
 class Measuring:
-    """What accuracy is measured on. problems: about how many, 0 for none. file: questions, in place of those that the
+    """What accuracy is measured on. problems: about how many, 0 for none. file: questions that replace those that the
     parent has not been trained on."""
 
     problems: int
@@ -41,10 +41,10 @@ class Measuring:
             raise InputError(f"--test {self.file} is not used where --problems is 0: leave it out")
 
     def chosen(self, parent: Parent, learnt: Sequence[Path]) -> Sequence[Problem]:
-        """The problems, no question twice; none where none are asked for, or where the parent knows of none.
+        """The problems, without duplicate questions; none if none are asked for or the parent has none.
 
-        learnt: the files that the model recovers with. Raises `RecordError` for a bad file, and `InputError` for one of
-        these, or one with a question of theirs.
+        learnt: the files that the model recovers on. Raises `RecordError` for a bad file, and `InputError` if the file
+        is one of `learnt` or shares a question with them.
         """
         if not self.problems:
             return ()
@@ -69,21 +69,22 @@ class Measuring:
 
 
 def _digest(file: Path) -> str | Path:
-    """What tells a file from others, whatever its name: its content; of one that cannot be read, its path."""
+    """What identifies a file whatever its name: its content, or its path if it cannot be read."""
     return file_hash(file) if file.is_file() else file.resolve()
 
 
 class RightAnswers:
-    """Measures models on the same problems. What has been measured is kept in a folder, by the hash of the model."""
+    """Measures models on the same problems. Results are stored in a folder, by the hash of the model."""
 
     def __init__(self, problems: Sequence[Problem], folder: Path, tell: Tell, check: Callable[[], None]) -> None:
-        """check: is called after each problem; what it raises ends the measuring."""
+        """check: is called after each problem; an exception from it ends the measurement."""
         self.problems, self._file, self._watch = problems, folder / ANSWERS_FILE, Watch(tell, check)
         asked = json.dumps([(problem.prompt, problem.earlier, problem.answer) for problem in problems])
         self._asked = hashlib.sha256(asked.encode()).hexdigest()
 
     def of(self, model: Path, name: str, numbers: Numbers = "auto") -> list[bool]:
-        """Whether each answer of a model is right, computed in these numbers. name: what the reader is told of it."""
+        """Whether each answer of a model is right, computed in this numeric format. name: the model's name in
+        messages."""
         kept, digest = self._kept(), model_hash(model) if numbers == "auto" else f"{model_hash(model)} in {numbers}"
         if digest not in kept:
             self._watch.tell(f"{name} answers {len(self.problems)} problems")
@@ -98,13 +99,13 @@ class RightAnswers:
         try:
             document = json.loads(self._file.read_bytes())
             return dict(document["right"]) if document["problems"] == self._asked else {}
-        except (OSError, ValueError, LookupError, TypeError):  # there is none, or of other problems
+        except (OSError, ValueError, LookupError, TypeError):  # there is no file, or it has other problems
             return {}
 
 
 def compared(problems: Sequence[Problem], before: Sequence[bool], after: Sequence[bool]) -> Mapping[str, float]:
-    """The figures of a lineage: `right`, the share of right answers, and `right_before`, the parent's; the difference's
-    95% interval, by pairs; and both shares for each level of the problems."""
+    """The figures of a lineage: `right`, the share of right answers, and `right_before`, the parent's share; their
+    difference with its paired 95% interval; and both shares for each level of the problems."""
     if not problems:
         return {}
     gain, (low, high) = paired_difference(after, before)
@@ -117,7 +118,7 @@ def compared(problems: Sequence[Problem], before: Sequence[bool], after: Sequenc
 
 
 def by_level(problems: Sequence[Problem], right: Sequence[bool]) -> dict[str, float]:
-    """The share of right answers of each level, by its number as text."""
+    """The share of right answers at each level, by the level's number as text."""
     levels = sorted({problem.level for problem in problems})
     marks = {level: [mark for one, mark in zip(problems, right, strict=True) if one.level == level] for level in levels}
     return {str(level): sum(of_level) / len(of_level) for level, of_level in marks.items()}

@@ -1,11 +1,11 @@
-"""Moments of what passes through a model's layers on samples: of the inputs of linear layers, and of what experts get
-and add.
+"""Moments taken while samples pass through a model: of the inputs of linear layers, and of the inputs and outputs of
+experts.
 
-The second moment of an input, times the squared norm of its column, is the mean square of what that neuron adds.
-Minitron (Muralidharan et al. 2024, arXiv 2407.14679) takes the activation alone; the weights beside it are an idea of
+The second moment of an input, times the squared norm of its column, is the mean square of that neuron's contribution.
+Minitron (Muralidharan et al. 2024, arXiv 2407.14679) uses the activation alone; including the weights is an idea of
 Wanda's (Sun et al. 2023, arXiv 2306.11695). The score of an expert is REAP's (Lasby et al. 2025, arXiv 2510.13999): the
-mean, over the tokens that were routed to it, of the router's weight times the norm of what it adds. Whatever an expert
-gets counts by the router's weight.
+mean, over the tokens that were routed to it, of the router's weight times the norm of the expert's contribution.
+Everything that an expert gets is weighted by the router's weight.
 
 Dimensions: B rows, T tokens, N tokens, D hidden size, I inputs of a layer, E experts, F expert size, k choices of a
 token, X choices of an expert.
@@ -26,7 +26,7 @@ from tuili.model import MixtureOfExperts, Route, gated_silu
 from tuili.store import DenseShape, ModelShape, matrix_shapes
 
 Moment = Callable[[Tensor], Tensor]
-"""What of inputs [N, I], float64, is summed over all of them."""
+"""Computes a moment of inputs [N, I], float64, summed over N."""
 
 
 def squares(input_NI: Tensor) -> Tensor:
@@ -35,22 +35,22 @@ def squares(input_NI: Tensor) -> Tensor:
 
 
 def products(input_NI: Tensor) -> Tensor:
-    """The sum of the products of each two inputs, [I, I]."""
+    """The sum of the products of each pair of inputs, [I, I]."""
     return input_NI.T @ input_NI
 
 
 class InputMoments:
-    """A moment of the inputs of a linear layer, on average over tokens."""
+    """A moment of the inputs of a linear layer, averaged over tokens."""
 
     def __init__(self, layer: nn.Linear, moment: Moment) -> None:
         self.layer, self._moment, self._count = layer, moment, 0
         self._sum = _none(layer.in_features, moment)
         self.counts: Callable[[int], Tensor] = lambda columns: torch.ones(1, columns, dtype=torch.bool)
-        """Says which tokens of the present pass count, [B, T], for a number T of columns."""
+        """Returns which tokens of the current pass count, [B, T], for T columns."""
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Take up what passes through the layer, for the time of a `with` block."""
+        """Record what passes through the layer during a `with` block."""
         hook = self.layer.register_forward_pre_hook(self._take)
         try:
             yield
@@ -59,12 +59,12 @@ class InputMoments:
 
     @property
     def mean(self) -> Tensor:
-        """The moment over its tokens, float64."""
+        """The moment averaged over its tokens, float64."""
         return self._sum / max(1, self._count)
 
     @property
     def added(self) -> Tensor:
-        """Where the moment is that of squares: the mean square of what each input adds to the output, [I], float64."""
+        """For the moment `squares`: the mean square of each input's contribution to the output, [I], float64."""
         return self.mean * self.layer.weight.detach().double().square().sum(0).cpu()
 
     def _take(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -75,10 +75,10 @@ class InputMoments:
 
 
 class ExpertMoments:
-    """Moments of each expert of a layer: of its inputs, and of what its neurons give, both by the router's weight.
+    """Moments of each expert of a layer: of its inputs and of its neurons' outputs, both weighted by the router.
 
-    of_inputs: the moment of the inputs; by default the same as that of neurons. count: tokens that passed. chosen_E:
-    how often each expert was chosen.
+    of_inputs: the moment of the inputs; by default the same as for neurons. count: tokens that passed. chosen_E: how
+    often each expert was chosen.
     """
 
     def __init__(self, layer: MixtureOfExperts, moment: Moment, of_inputs: Moment | None = None) -> None:
@@ -92,7 +92,7 @@ class ExpertMoments:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Take up what is routed, for the time of a `with` block."""
+        """Record what is routed during a `with` block."""
         hook = self.layer.router.register_forward_hook(self._take)
         try:
             yield
@@ -101,22 +101,22 @@ class ExpertMoments:
 
     @property
     def inputs(self) -> Tensor:
-        """The moment of an expert's inputs over all tokens, float64: where a token goes elsewhere, they are 0."""
+        """The moment of an expert's inputs over all tokens, float64; tokens routed elsewhere count as 0."""
         return self._inputs / max(1, self.count)
 
     @property
     def neurons(self) -> Tensor:
-        """The moment of what an expert's neurons give over all tokens, as `inputs`."""
+        """The moment of the outputs of an expert's neurons over all tokens, as `inputs`."""
         return self._neurons / max(1, self.count)
 
     @property
     def added(self) -> Tensor:
-        """As for a linear layer, what each neuron adds to the output, [E, F]; 0 where an expert was never chosen."""
+        """As for a linear layer, each neuron's contribution to the output, [E, F]; 0 for an expert never chosen."""
         return self.neurons * self.layer.experts.down_proj.detach().double().square().sum(1).cpu()
 
     @property
     def norms(self) -> Tensor:
-        """The mean norm of what each expert adds to a token that it gets, [E]."""
+        """The mean norm of each expert's contribution to a token that it gets, [E]."""
         return self._norm_E / self.chosen_E.clamp(min=1)
 
     def _take(self, router: nn.Module, inputs: tuple[Any, ...], route: Route) -> None:
@@ -139,9 +139,9 @@ class ExpertMoments:
 
 
 def damped(moment_EII: Tensor, share: float) -> Tensor:
-    """Second moments with a share of the mean variance of the stack's inputs added to each, in float64.
+    """Second moments, each with a share of the mean variance of the stack's inputs added, in float64.
 
-    What was seen on few samples, or for an expert on none, then does not count as impossible.
+    Directions seen on few samples, or on none for an expert, then do not count as impossible.
     """
     moment_EII = moment_EII.double()
     identity_II = torch.eye(moment_EII.shape[-1], dtype=torch.float64, device=moment_EII.device)
@@ -150,9 +150,9 @@ def damped(moment_EII: Tensor, share: float) -> Tensor:
 
 
 def moment_bytes(shape: ModelShape | DenseShape, of: Callable[[str, int], bool] = lambda name, inputs: True) -> int:
-    """Those of the second moments, float64 [I, I], of the inputs of every matrix and of every expert's.
+    """Bytes of the second moments, float64 [I, I], of the inputs of every matrix and every expert.
 
-    of: whether those of a matrix are taken, by its name and its number of inputs.
+    of: whether the moments of a matrix are taken, by its name and its number of inputs.
     """
     shapes = matrix_shapes(shape).items()
     return sum(8 * prod(sizes[:-2]) * sizes[-1] ** 2 for name, sizes in shapes if of(name, sizes[-1]))

@@ -1,6 +1,6 @@
-"""A model that teaches, or that learns from one that does: what it would say at each learnt token of a block.
+"""A model that teaches, or that learns from a teacher: what it predicts at each learnt token of a block.
 
-How models of either kind come to it is in `own` and `imported`, what is learnt from it in `healing`.
+`own` and `imported` implement it for the two kinds of models; `healing` defines what is learnt from it.
 
 Dimensions: N learnt tokens, M hidden size, V vocabulary.
 """
@@ -21,8 +21,8 @@ from tuili.data import Block
 class TokenStates:
     """The states of the learnt tokens of a block, which the head reads, and the tokens that follow them.
 
-    penalty: what is added to the loss beside, such as that of routers. head: what computes logits where they are not
-    plain products with `head_VM`.
+    penalty: a term added to the loss, such as the routers' losses. head: computes the logits if they are not plain
+    products with `head_VM`.
     """
 
     hidden_NM: Tensor
@@ -32,41 +32,41 @@ class TokenStates:
     head: Callable[[Tensor], Tensor] | None = None
 
     def logits(self, hidden_NM: Tensor) -> Tensor:
-        """Those of some of the states, [N, V], in fp32."""
+        """The logits of some of the states, [N, V], in fp32."""
         if self.head is not None:
             return self.head(hidden_NM).float()
         return functional.linear(hidden_NM, self.head_VM.to(hidden_NM.dtype)).float()
 
 
 class Network(Protocol):
-    """A model with what of it learns, if anything."""
+    """A model and its trained parameters, if any."""
 
     @property
     def model(self) -> nn.Module:
-        """The model itself, as transformers knows it."""
+        """The underlying transformers model."""
         ...
 
     @property
     def parameters(self) -> Mapping[str, nn.Parameter]:
-        """What learns, in float32, by name; nothing of a model that teaches."""
+        """The trained parameters, in float32, by name; empty for a teacher."""
         ...
 
     def read(self, block: Block, step: int) -> TokenStates:
-        """The states of a block: for one kind, seed and step those of the same tokens in the same order."""
+        """The states of a block. For the same kind, seed and step they are of the same tokens in the same order."""
         ...
 
     def take_gradients(self) -> None:
-        """Let `parameters` have the gradients of the last backward pass."""
+        """Move the gradients of the last backward pass to `parameters`."""
         ...
 
     def follow(self, scale: float) -> None:
-        """Take over what `parameters` have become. scale: the learning rate over its peak."""
+        """Update the model from `parameters`. scale: the learning rate divided by its peak."""
         ...
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """All weights and buffers as precisely as they are known, by name."""
+        """All weights and buffers by name, as precisely as they are known."""
         ...
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Set them."""
+        """Set all weights and buffers."""
         ...

@@ -1,6 +1,6 @@
-"""Models of Tuili's own kind: what they are healed with, and when tokens leave in the end.
+"""Models of Tuili's own kind: their healing data, and the choice of their exit threshold at the end.
 
-How they are read at each of their exits is left to `own_network`.
+`own_network` defines how they are read at each of their exits.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from tuili.train import (
 )
 
 DOMAIN_PRIOR = 0.01
-"""Weight of the loss that leads tokens to the expert of their domain, as at the end of a training."""
+"""Weight of the loss that guides tokens to the expert of their domain, as at the end of a training."""
 THRESHOLD_DOCUMENTS = 400
-"""On which the threshold of the exits is chosen."""
+"""The documents on which the exit threshold is chosen."""
 MEASURED_LEVELS = (1, 2, 3)
-"""Of the problems that accuracy is measured on."""
+"""The levels of the problems on which accuracy is measured."""
 
 
 class OwnParent(Parent):
-    """A model of Tuili's own kind. It is healed with what its last training read at its end."""
+    """A model of Tuili's own kind. It is healed with the data that its last training read at its end."""
 
     finishes = "choice of exits and closeness"
 
@@ -57,7 +57,7 @@ class OwnParent(Parent):
 
     @property
     def configuration(self) -> TuiliConfig:
-        """Its shape with what transformers needs besides."""
+        """Its transformers configuration."""
         return check_folder(self.path)
 
     @cached_property
@@ -70,8 +70,8 @@ class OwnParent(Parent):
         return ExecutionPlan.resolve(TrainConfig(replicas=1, compile="off", **settings))
 
     def shares(self, exits: int) -> Sequence[float]:
-        """Of learnt tokens, the share that leaves at each exit, as its training ended. Of a network with another number
-        of exits, the trunk's and the last one have their shares from there, and those between the rest evenly."""
+        """The share of learnt tokens that leave at each exit, as at the end of its training. For a network with another
+        number of exits, the trunk's exit and the last one keep their shares; those between share the rest evenly."""
         recorded = () if self._recorded is None else self._recorded.exits
         if len(recorded) < 2 or exits < 2:
             return [1 / exits] * exits
@@ -84,7 +84,7 @@ class OwnParent(Parent):
 
     @property
     def length(self) -> int:
-        """The tokens of a row of what it is healed with."""
+        """The tokens of a row of its healing data."""
         trained = TrainConfig().length if self._recorded is None else self._recorded.length
         return self.row_length(self._healing, trained)
 
@@ -113,7 +113,7 @@ class OwnParent(Parent):
         return HealingData(names, self.length, of_run, of_others, of_held, tuple(data.files), stream)
 
     def unseen(self, count: int) -> Sequence[Problem]:
-        """See `Parent`: of the domains and languages that it was trained on at last, evenly of each level."""
+        """See `Parent`: of the domains and languages of its last training, the same number of each level."""
         data = None if self._recorded is None else self._recorded.data
         named = self.stored.shape.domains
         domains = data.domain_names if data is not None else trained_domains(named) if named else ()
@@ -133,16 +133,16 @@ class OwnParent(Parent):
         assert isinstance(model, TuiliForCausalLM)
         shares = self.shares(len(model.config.exit_layers))
         same = model.config.domains and tuple(model.config.domains) == tuple(self.stored.shape.domains or ())
-        prior = DOMAIN_PRIOR if same else 0.0  # experts may be no domain's any more, or of domains in another order
+        prior = DOMAIN_PRIOR if same else 0.0  # experts may no longer belong to domains, or be in another order
         return OwnNetwork(model, self._plan, shares, self._healing.seed, learns, prior)
 
     def full_depth(self, model: TuiliForCausalLM) -> Network:
-        """A model as one that is read at full depth alone, such as a teacher, whatever exits its student has."""
+        """A network that reads a model only at full depth, such as a teacher, whatever exits its student has."""
         shares = [0.0] * model.config.num_groups + [1.0]
         return OwnNetwork(model, self._plan, shares, self._healing.seed, learns=False)
 
     def write(self, network: Network, fresh: Path) -> None:
-        """See `Parent`: routers stay in fp32, as they do wherever a model is loaded."""
+        """See `Parent`: routers stay in fp32, as always when a model is loaded."""
         model = network.model
         assert isinstance(model, TuiliForCausalLM)
         for name, tensor in chain(model.named_parameters(), model.named_buffers()):
@@ -151,7 +151,7 @@ class OwnParent(Parent):
         write_model_files(fresh, model, self.stored.tokenizer)
 
     def finish(self, teacher: Network, student: Network, samples: Samples, watch: Watch) -> Mapping[str, float]:
-        """See `Parent`: exits are chosen, and both models then compared at full depth."""
+        """See `Parent`: chooses exits, and then compares both models at full depth."""
         parent, model = cast(TuiliForCausalLM, teacher.model), cast(TuiliForCausalLM, student.model)
         blocks = [block.to(self._plan.device) for block in samples(THRESHOLD_DOCUMENTS)]
         figures = choose_exits(parent, model, blocks, watch)
@@ -159,6 +159,6 @@ class OwnParent(Parent):
         return figures | closeness(self.full_depth(parent), self.full_depth(model), read)
 
     def _blocks(self, stream: StreamConfig) -> OpenBlocks:
-        """Raises `RecordError` for a bad file at once."""
+        """Raises `RecordError` for a bad file immediately."""
         sources = build_sources(stream.data, stream.seed, stream.part)
         return partial(prepared_blocks, stream, build_curriculum(stream), sources, self.stored.tokenizer, self.path)

@@ -1,4 +1,4 @@
-"""A model of Tuili's own kind as one that learns, or that teaches: how it is read at each of its exits.
+"""A model of Tuili's own kind as a learner or teacher: how it is read at each of its exits.
 
 Dimensions: N learnt tokens.
 """
@@ -18,13 +18,13 @@ from tuili.model import TuiliForCausalLM, set_kernels
 from tuili.train import ExecutionPlan, router_losses, walk_exits
 
 ROUTER_Z = 1e-4
-"""Weight of the routers' loss of that name, as in a training."""
+"""Weight of the router z-loss, as in a training."""
 
 
 class OwnNetwork:
     """A model with exits. Tokens leave at each in these shares; a model that learns does so at all exits.
 
-    domain_prior: the weight of the loss that leads tokens to the expert of their domain.
+    domain_prior: the weight of the loss that guides tokens to the expert of their domain.
     """
 
     def __init__(
@@ -34,13 +34,13 @@ class OwnNetwork:
         self.model, self._plan, self._seed, self._learns = model, plan, seed, learns
         self._beyond = [sum(shares[exit + 1 :]) for exit in range(len(shares) - 1)]
         self._domain_prior = domain_prior
-        nn.Module.to(model, plan.device)  # the library's own `to` has another type
+        nn.Module.to(model, plan.device)  # transformers' own `to` has another type
         set_kernels(model, fused=False, native=plan.kernels == "native")
-        model.train().requires_grad_(learns)  # a model that teaches too, because kernels are those of training
+        model.train().requires_grad_(learns)  # teachers too, because they use the training kernels
         for router in model.routers():
-            router.exploration = 0.0  # tokens that explore would hide what the parent does
+            router.exploration = 0.0  # exploration would hide what the parent does
         self.parameters: Mapping[str, nn.Parameter] = dict(model.named_parameters()) if learns else {}
-        """What learns, by name."""
+        """The trained parameters, by name."""
 
     def read(self, block: Block, step: int) -> TokenStates:
         """See `Network`."""
@@ -48,7 +48,7 @@ class OwnNetwork:
         generator = torch.Generator(self._plan.device).manual_seed(seed)
         with self._plan.autocast():
             walk = walk_exits(self.model, block.to(self._plan.device), self._beyond, generator)
-            order_N = walk.place_N.argsort()  # models with other exits, too, have the same tokens in it
+            order_N = walk.place_N.argsort()  # the same token order even for models with other exits
             hidden_NM = self.model.model.norm(walk.hidden_NM[order_N])
             penalty: Tensor | float = 0.0
             if self._learns:
@@ -59,7 +59,7 @@ class OwnNetwork:
         return TokenStates(hidden_NM, cast(Tensor, head.weight), walk.target_N[order_N], penalty, rounded)
 
     def take_gradients(self) -> None:
-        """See `Network`: a parameter that no token has used has a gradient of zero."""
+        """See `Network`: a parameter that no token has used gets a gradient of zero."""
         for parameter in self.parameters.values():
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)

@@ -1,6 +1,6 @@
-"""The model that is compressed: what it is, what it is healed with, and how a model that was made of it is written.
+"""The model that is compressed: its properties, its healing data, and how a model made from it is written.
 
-The two kinds are in `own` and `imported`; `open_parent` tells them apart.
+The two kinds are in `own` and `imported`; `open_parent` chooses between them.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ from tuili.tasks import Problem
 from tuili.train import StreamConfig
 
 Samples = Callable[[int], Iterator[Block]]
-"""Gives the first blocks of the healing data's sources that have so many documents; always the same."""
+"""Returns the first blocks of the healing data's sources that hold this many documents; always the same."""
 _DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
 
 
 @dataclass(frozen=True)
 class HealingData:
-    """What a model is healed with.
+    """The data that a model is healed with.
 
     names: of the sources, for the reader of a plan. length: tokens of a row. open_blocks: the blocks of the run.
     open_others: other blocks of the same sources, for scores. open_held: blocks that nothing is learnt from, for
-    closeness and thresholds: other problems of domains, and of files the questions that are held back. files: those
-    that are read. stream: what the blocks of one of Tuili's own models depend on.
+    closeness and thresholds: other problems of domains, and the questions of files that are held back. files: the files
+    read. stream: what the blocks of one of Tuili's own models depend on.
     """
 
     names: tuple[str, ...]
@@ -61,11 +61,11 @@ class HealingData:
     stream: StreamConfig | None = None
 
     def samples(self, documents: int) -> Iterator[Block]:
-        """The first of the other blocks, until they have so many documents. Always the same."""
+        """The first of the other blocks, until they hold this many documents. Always the same."""
         return _first(self.open_others, documents)
 
     def held(self, documents: int) -> Iterator[Block]:
-        """The same of those that nothing is learnt from."""
+        """As `samples`, from the blocks that nothing is learnt from."""
         return _first(self.open_held, documents)
 
 
@@ -78,7 +78,7 @@ def _first(opened: OpenBlocks, documents: int) -> Iterator[Block]:
 
 
 class Parent(ABC):
-    """The model of a folder, which has been checked."""
+    """The model of a folder that has been checked."""
 
     stored: StoredModel | ImportedModel
     finishes: str = "closeness"
@@ -91,7 +91,7 @@ class Parent(ABC):
 
     @property
     def shape(self) -> ModelShape | DenseShape:
-        """What network it is."""
+        """The shape of its network."""
         return self.stored.shape
 
     @cached_property
@@ -106,34 +106,34 @@ class Parent(ABC):
 
     @cached_property
     def dtype(self) -> torch.dtype:
-        """The numbers in which its matrices are stored."""
+        """The numeric type in which its matrices are stored."""
         with open_tensors(self.path, self.shape) as tensors:
             return _DTYPES[tensors.kind("model.embed_tokens.weight")]
 
     @property
     def compute_dtype(self) -> torch.dtype:
-        """The numbers in which it is loaded."""
+        """The numeric type in which it is loaded."""
         return torch.float32
 
     @abstractmethod
     def data(self, file: Path | None, tell: Tell) -> HealingData:
-        """What it was trained on at last, by its lineage, or what stands in a file.
+        """The data of its last training, according to its lineage, or the data of a file.
 
-        Raises `InputError` where the lineage names nothing that is there today, and for a bad file.
+        Raises `InputError` if the lineage names nothing that still exists, and for a bad file.
         """
 
     @property
     def held_back(self) -> tuple[Path, ...]:
-        """The files of questions that its teaching held back, as far as they are there."""
+        """The files of questions that its teaching held back, if they exist."""
         return ()
 
     def unseen(self, count: int) -> Sequence[Problem]:
-        """About so many problems of its domains that no training sees; none of a model without."""
+        """About this many problems of its domains that no training sees; none for a model without domains."""
         return ()
 
     def row_length(self, healing: HealingConfig, by_default: int) -> int:
-        """The tokens of a row, with whatever stands in front of all: those that are asked for, or by default as many as
-        it reads. Raises `InputError` where more are asked for than it reads."""
+        """The tokens of a row, including the tokens before every row: as many as the recipe asks for, or the default,
+        limited to what it reads. Raises `InputError` if the recipe asks for more than it reads."""
         context = self.shape.max_position_embeddings
         if healing.length is not None and healing.length > context:
             raise InputError(
@@ -143,40 +143,40 @@ class Parent(ABC):
 
     @abstractmethod
     def load(self) -> nn.Module:
-        """The model in memory, in numbers that it can be trained in."""
+        """The model in memory, in a numeric type in which it can be trained."""
 
     @abstractmethod
     def network(self, model: nn.Module, learns: bool) -> Network:
-        """A model of this kind as one that learns, or that teaches."""
+        """A network of a model of this kind, as a learner or a teacher."""
 
     @abstractmethod
     def write(self, network: Network, fresh: Path) -> None:
-        """Write what a network has become to a path where nothing is: weights in the parent's numbers, configuration
-        and tokenizer."""
+        """Write a network to a path where nothing exists: weights in the parent's numeric type, configuration and
+        tokenizer."""
 
     def finish(self, teacher: Network, student: Network, samples: Samples, watch: Watch) -> Mapping[str, float]:
-        """Adjust what has to be adjusted once a student has recovered. Returns figures for its lineage, those of
-        `closeness` among them."""
+        """Make the final adjustments to a recovered student. Returns figures for its lineage, including those of
+        `closeness`."""
         return closeness(teacher, student, samples(MEASURED_DOCUMENTS))
 
     def parts_left_behind(self) -> list[str]:
-        """Files beside the parent's weights that say something of these weights alone: they are not taken over."""
+        """Files next to the parent's weights that describe only these weights; they are not copied."""
         kept = self.kept_parts()
         files = sorted(file for file in (self.path / "tuili").glob("*") if file.is_file() and file.name not in kept)
         card = self.path / "README.md"
         return [file.name for file in (*([card] if card.is_file() else []), *files)]
 
     def kept_parts(self) -> tuple[str, ...]:
-        """Files of the folder's `tuili` that hold for other weights too, or that are written anew."""
+        """Files of the `tuili` folder that also hold for other weights, or that are written anew."""
         return ("lineage.json",)
 
 
 def open_parent(name: str | Path, healing: HealingConfig, rounded: Quantization | None = None) -> Parent:
     """Find a model and check it.
 
-    rounded: whole numbers in which its weights are stored as they are; one that was taught in these is taken then.
-    Raises `ModelFolderError`, in one line, as `tuili.store.open_model` does, and `InputError` for a model that has
-    learnt whole numbers, which any change would undo.
+    rounded: the integer format in which its weights are stored unchanged; a model taught in this format is then
+    accepted. Raises `ModelFolderError`, in one line, as `tuili.store.open_model` does, and `InputError` for a model
+    that has learnt an integer format, which any change would undo.
     """
     from tuili.compress.imported import ImportedParent
     from tuili.compress.own import OwnParent

@@ -1,4 +1,4 @@
-"""What a compression is going to do: parameters before and after, and memory and time by a trial."""
+"""The plan of a compression: parameters before and after, with memory and time from a trial."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tuili.tasks import Problem
 from tuili.train import hidden_matrices, peak_memory
 
 TRIAL_STEPS = 3
-"""The first of them, which is slower, does not count."""
+"""The first of them is slower and does not count."""
 
 
 @dataclass(frozen=True)
 class CompressionPlan:
-    """What is to come. changes: what becomes of the model, for readers. steps, tokens: of the recovery. problems: those
-    that both models answer. seconds: of each part of the run, and memory: the most bytes of the recovery, by a trial;
-    none and 0 where there was no trial."""
+    """The plan. changes: what changes in the model, for readers. steps, tokens: of the recovery. problems: the number
+    that both models answer. seconds: for each part of the run, and memory: the most bytes of the recovery, from a
+    trial; empty and 0 without a trial."""
 
     before: Parameters
     after: Parameters
@@ -37,11 +37,11 @@ class CompressionPlan:
     memory: int = 0
     problems: int = 0
     sampling: int = 0
-    """Bytes before the recovery, by arithmetic: of the parent, its copy, and what samples leave; 0 without samples."""
+    """Calculated bytes before the recovery: of the parent, its copy, and what samples leave; 0 without samples."""
 
     @property
     def lines(self) -> list[str]:
-        """The plan for readers."""
+        """The plan as lines for readers."""
         change = self.after.total / self.before.total - 1
         active = f"{self.before.active:,} -> {self.after.active:,} of them for a token at full depth"
         lines = [f"parameters: {self.before.total:,} -> {self.after.total:,} ({change:+.1%}), {active}"]
@@ -70,7 +70,7 @@ class CompressionPlan:
 
 @dataclass(frozen=True)
 class TriedSteps:
-    """A few steps of the last stage: seconds of one, the most bytes of memory, and what they were tried with."""
+    """A few steps of the last stage: seconds per step, the most bytes of memory, and what they were tried with."""
 
     seconds: float
     memory: int
@@ -80,7 +80,7 @@ class TriedSteps:
 def make_plan(
     compression: Compression, healing: HealingConfig, data: HealingData, problems: int = 0
 ) -> CompressionPlan:
-    """The plan of a run without a trial. problems: those that accuracy is measured on."""
+    """The plan of a run without a trial. problems: the number on which accuracy is measured."""
     parent = compression.parent
     changes = tuple(f"{name}: {told}" for name, told in compression.changes.items())
     tokens = healing.steps * healing.rows * data.length
@@ -96,8 +96,8 @@ def tried_plan(
     plan: CompressionPlan, compression: Compression, healing: HealingConfig, data: HealingData, tell: Tell,
     problems: Sequence[Problem] = (), clock: Clock = time.perf_counter,
 ) -> CompressionPlan:  # fmt: skip
-    """The plan with memory, and with the time of each part, by a little of each; nothing is written. problems: those
-    that both models answer, of which the smaller one is taken to need as long as its parent."""
+    """The plan with memory and the time of each part, from a trial of a little of each; writes nothing. problems: those
+    that both models answer; the smaller model is assumed to take as long as its parent."""
     tell("trying a little of each part")
     steps = try_steps(compression, healing, data, clock)
     seconds = dict(seconds_of(compression.parts(steps.tried), clock))

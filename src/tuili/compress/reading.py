@@ -1,4 +1,4 @@
-"""Samples run through a model of Tuili's own kind, while their moments are taken.
+"""Runs samples through a model of Tuili's own kind while moments are taken.
 
 Dimensions: B rows, T tokens, E matrices of a stack, I inputs.
 """
@@ -18,8 +18,8 @@ from tuili.train import walk_exits
 
 
 def moments_of(model: TuiliForCausalLM, names: Iterable[str], blocks: Iterable[Block]) -> dict[str, Tensor]:
-    """The second moments [E, I, I] of the inputs of matrices, by their names below `model`: those of linear layers,
-    which are stacks of one, and of experts."""
+    """The second moments [E, I, I] of the inputs of matrices, by their names below `model`: of linear layers, which are
+    stacks of one, and of experts."""
     modules, names = dict(model.model.named_modules()), [*names]
     dense = {
         name: InputMoments(linear, products) for name in names if isinstance(linear := modules.get(name), nn.Linear)
@@ -44,7 +44,7 @@ def read_samples(
     experts: Sequence[ExpertMoments],
     blocks: Iterable[Block],
 ) -> None:
-    """Run blocks through a model: all their tokens through the trunk, those of responses through all layers."""
+    """Run blocks through a model: all tokens through the trunk, and response tokens through all layers."""
     model.train(False)
     with ExitStack() as stack, torch.inference_mode():
         watchers: list[InputMoments | ExpertMoments] = [*of_trunk, *of_reasoning, *experts]

@@ -1,4 +1,4 @@
-"""The folder of a compressed model: whole with its lineage, or not there at all."""
+"""The folder of a compressed model: either complete with its lineage, or absent."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tuili.store import (
 )
 
 MEASURED = ("problems", "right", "gain")
-"""How the names of those figures begin that tell of right answers."""
+"""Prefixes of the names of figures about right answers."""
 REMEDY = "make room there, or choose another --out"
 
 
 @dataclass(frozen=True)
 class CompressionResult:
-    """How far a compression came. model: None where it was interrupted. figures: those of its lineage, or the last line
-    of its log."""
+    """How far a compression came. model: None if it was interrupted. figures: those of its lineage, or the last line of
+    its log."""
 
     step: int
     tokens: int
@@ -45,11 +45,11 @@ def write_result(
     entry: LineageEntry,
     measure: Callable[[Path], Mapping[str, float]],
 ) -> LineageEntry:
-    """Write a model by `write`, with the entry behind the lineage of the model that it begins as. Returns the entry
+    """Write a model by `write`, and append the entry to the lineage of the model that it starts from. Returns the entry
     with its hashes.
 
-    What comes out is opened as any other model before it is in its place. measure: gives more figures of it, once it
-    can be opened.
+    The result is opened like any other model before it is moved into place. measure: returns more figures for the model
+    once it can be opened.
     """
     ancestors, before = ((), None) if begun_as is None else (begun_as.lineage, begun_as.hash)
     with replaced_folder(folder) as fresh:
@@ -65,9 +65,9 @@ def write_result(
 
 
 def made_before(begun_as: Parent | None, folder: Path, step: str) -> LineageEntry | None:
-    """The entry that `write_result` has written for a step of a run; None where it has not come so far.
+    """The entry that `write_result` wrote for a step of a run; None if the run has not come so far.
 
-    Raises `InputError` where something else is in the place, which is nothing to be written over.
+    Raises `InputError` if something else is in this place, which must not be overwritten.
     """
     if not folder.exists():
         return None
@@ -80,8 +80,8 @@ def made_before(begun_as: Parent | None, folder: Path, step: str) -> LineageEntr
 
 
 def measured_again(folder: Path, entry: LineageEntry, figures: Mapping[str, float]) -> LineageEntry:
-    """An entry of a model's lineage with these figures of right answers, if there are any, in place of its own; all
-    else in the folder stays as it is."""
+    """An entry of a model's lineage with its figures of right answers replaced by these, if there are any; nothing else
+    in the folder changes."""
     if not figures:
         return entry
     others = {name: value for name, value in entry.figures.items() if not name.startswith(MEASURED)}
@@ -93,20 +93,20 @@ def measured_again(folder: Path, entry: LineageEntry, figures: Mapping[str, floa
 
 
 def damaged(file: Path) -> InputError:
-    """The error of a file of a run that cannot be read as it was written."""
+    """The error for a run file that cannot be read as it was written."""
     return InputError(f"{file} is damaged: choose another --out")
 
 
 @contextmanager
 def refusing_full_disks() -> Iterator[None]:
-    """Turn what keeps a run from being written, such as a full disk, into an `InputError`: another place would do.
+    """Turn errors that prevent a run from being written, such as a full disk, into `InputError`: another place may do.
 
-    So is what is damaged in its folder, which says itself what is to be done."""
+    Damage in the run folder is converted too; its message says what to do."""
     try:
         yield
     except InputError:
         raise
-    except TuiliError as error:  # `NotWritten` says itself what is to be done
+    except TuiliError as error:  # the message of `NotWritten` says what to do
         if isinstance(error.__cause__, OSError) and not isinstance(error, NotWritten):
             raise InputError(f"{error}; {REMEDY}") from error
         if isinstance(error, CheckpointError | NotWritten):

@@ -1,6 +1,6 @@
-"""A compression in the folder of a run: changes with recovery behind each, and the model folder that comes of it.
+"""A compression in a run folder: changes, each followed by recovery, and the resulting model folder.
 
-What is changed is left to a `Compression`, how a change is recovered from to `healing`, what a run writes to `result`.
+`Compression` defines the changes, `healing` the recovery, and `result` what a run writes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tuili.tasks import Problem
 from tuili.train import RunFolder, hidden_matrices, keep_freed_memory
 
 _CHANGEABLE = {"checkpoint", "log"}
-"""Keys of the healing that a later session may change: they have no influence on the weights."""
+"""Keys of the healing that a later session may change, because they do not influence the weights."""
 
 
 def compress(
@@ -47,11 +47,11 @@ def compress(
     measuring: Measuring | None = None,
     console: Console | None = None,
 ) -> CompressionResult:
-    """Compress a model in the folder `out`; with `resume`, go on from its newest checkpoint. The model is `out/model`.
+    """Compress a model in the folder `out`; with `resume`, continue from its newest checkpoint.
 
-    file: what it is healed with in place of what the lineage names. measuring: what accuracy is measured on before and
-    after, if it is. Raises `InputError` for data that nothing can be learnt from, where the folder holds a run that
-    began otherwise or is not to be resumed, and where nothing can be written.
+    The model is `out/model`. file: healing data that replaces what the lineage names. measuring: what accuracy is
+    measured on before and after; None to measure nothing. Raises `InputError` for data that nothing can be learnt from,
+    if the folder holds a run that began with other settings or is not to be resumed, and if nothing can be written.
     """
     console = console or Console(stderr=True)
 
@@ -76,7 +76,7 @@ def compress(
 
 
 def _fixed(compression: Compression, healing: HealingConfig, data: HealingData, file: Path | None) -> dict[str, object]:
-    """What all sessions of a run have in common."""
+    """What must be the same in all sessions of a run."""
     recipe = dict(compression.recipe) | {"healing": healing.model_dump(mode="json", exclude=_CHANGEABLE)}
     hashed = {str(file): file_hash(file) for file in data.files}
     given = None if file is None else str(file)
@@ -90,7 +90,7 @@ def _fixed(compression: Compression, healing: HealingConfig, data: HealingData, 
 
 
 class _Stopped(Exception):
-    """There was a Ctrl-C, and all steps so far are saved."""
+    """The user pressed Ctrl-C, and all steps so far are saved."""
 
 
 class _Run:
@@ -104,7 +104,7 @@ class _Run:
         self._file, self._out, self._tell, self._console = file, out, tell, console
 
     def run(self) -> CompressionResult:
-        """Go through the stages that are left, and write what has come of the model."""
+        """Run the remaining stages, and write the resulting model."""
         compression, healing = self._compression, self._healing
         if (entry := made_before(compression.begun_as, self._out / "model", compression.step)) is not None:
             return self._made(entry)
@@ -121,14 +121,14 @@ class _Run:
                 return CompressionResult(state.step, state.tokens, session.seconds, dict(session.last))
 
     def _last_stage(self, teacher: Network, session: LearningSession, watch: Watch) -> Network:
-        """The model that has recovered from its last change. Raises `_Stopped` where the run is interrupted."""
+        """The model after recovery from its last change. Raises `_Stopped` if the run is interrupted."""
         compression, parent = self._compression, self._compression.parent
         model = None
         for stage in range(compression.stages):
             first, until = compression.span(stage, self._healing.steps)
             if session.state.step > until:
                 continue
-            if first < session.state.step:  # what has been learnt in this stage is in a checkpoint
+            if first < session.state.step:  # a checkpoint holds what this stage has learnt
                 recall_decisions(compression, self._out)
                 model = compression.blank(stage)
             else:
@@ -148,7 +148,7 @@ class _Run:
 
     def _check(self, session: LearningSession) -> None:
         if session.interrupted:
-            raise _Stopped  # the steps so far are saved, and what comes behind them begins anew
+            raise _Stopped  # the steps so far are saved; everything after them starts again
 
     def _first(self, watch: Watch, what: str, blocks: Samples, documents: int) -> Iterator[Block]:
         work, read = watch.work(what, documents, "documents"), 0
@@ -185,7 +185,7 @@ class _Run:
         return CompressionResult(state.step, state.tokens, seconds, entry.figures, self._out / "model")
 
     def _measured(self, check: Callable[[], None], model: Path) -> Mapping[str, float]:
-        """The right answers of the parent and of what came of it; none where there are no problems."""
+        """The right answers of the parent and of the result; empty if there are no problems."""
         if not self._problems:
             return {}
         answers = RightAnswers(self._problems, self._out, self._tell, check)
@@ -193,8 +193,8 @@ class _Run:
         return compared(self._problems, before, answers.of(model, "the smaller model"))
 
     def _made(self, entry: LineageEntry) -> CompressionResult:
-        """The result of a run whose model is made, which stays with all that was added to it; only its right answers
-        are measured where they are not, or on other problems."""
+        """The result of a run whose model exists. The model stays as it is, with everything added to it; only its right
+        answers are measured, if they are missing or for other problems."""
         model = self._out / "model"
         self._tell(f"{model} is made: it stays as it is")
         entry = measured_again(model, entry, self._measured(lambda: None, model))

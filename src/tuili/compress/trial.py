@@ -1,6 +1,6 @@
-"""The parts of a run, of which a little is tried to say how long all of it takes.
+"""The parts of a run, each of which is tried a little to estimate how long all of it takes.
 
-What parts a run has is said by its `Compression` and by `plan`; this is what they are made of.
+A run's `Compression` and `plan` define its parts; this module provides their building blocks.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from tuili.eval import right_answers
 from tuili.tasks import Problem
 
 Clock = Callable[[], float]
-"""Gives seconds."""
+"""Returns seconds."""
 TRIED_ANSWERS = 8
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a run. name: for readers; parts of one name are told together. attempt: does a little of it, and
-    returns how many times as much the run has."""
+    """A part of a run. name: for readers; parts with the same name are reported together. attempt: does a little of it,
+    and returns how many times as much the run has to do."""
 
     name: str
     attempt: Callable[[], float]
 
     def repeated(self, count: int) -> Part:
-        """The same where a run has it so many times."""
+        """The part if a run has it this many times."""
         return Part(self.name, lambda: count * self.attempt())
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What parts are tried with. student: the model of the last stage, whatever its weights. block: of the recovery,
-    which stands for all samples, too."""
+    """What parts are tried with. student: the model of the last stage, whatever its weights. block: of the recovery;
+    also stands for all samples."""
 
     data: HealingData
     teacher: Network
@@ -49,12 +49,12 @@ class Tried:
 
 
 def times_of(documents: int, block: Block) -> int:
-    """How many blocks like this one have so many documents."""
+    """How many blocks like this one hold this many documents."""
     return math.ceil(documents / max(1, block.documents))
 
 
 def sampled(documents: int, block: Block, read: Callable[[Iterable[Block]], object]) -> Part:
-    """That in which samples are read. read: is given the one block instead of all."""
+    """The part that reads samples. read: gets this one block instead of all."""
 
     def attempt() -> float:
         read([block])
@@ -64,9 +64,9 @@ def sampled(documents: int, block: Block, read: Callable[[Iterable[Block]], obje
 
 
 def of_each_size(name: str, sizes: Mapping[str, Sequence[int]], attempt: Callable[[str], float]) -> Iterator[Part]:
-    """A part that a run has for each matrix, of which one of each size is tried.
+    """Parts for work that a run does on each matrix; one matrix of each size is tried.
 
-    sizes: by the matrices' names. attempt: that of a `Part`, of the matrix of a name.
+    sizes: by the matrices' names. attempt: as for a `Part`, for the matrix with a name.
     """
     alike = dict[tuple[int, ...], list[str]]()
     for matrix, size in sizes.items():
@@ -76,7 +76,7 @@ def of_each_size(name: str, sizes: Mapping[str, Sequence[int]], attempt: Callabl
 
 
 def finishing(parent: Parent, tried: Tried) -> Part:
-    """That in which the parent finishes what has recovered."""
+    """The part in which the parent finishes the recovered model."""
 
     def attempt() -> float:
         asked = list[int]()
@@ -92,12 +92,12 @@ def finishing(parent: Parent, tried: Tried) -> Part:
 
 
 def silent() -> Watch:
-    """A watch over what is tried, which tells nothing."""
+    """A watch for trials, which reports nothing."""
     return Watch(lambda line: None)
 
 
 def seconds_of(parts: Iterable[Part], clock: Clock) -> Mapping[str, float]:
-    """Those of each part, by its name, in the order in which names first come."""
+    """The seconds of each part by its name, in the order in which names first appear."""
     found = dict[str, float]()
     for part in parts:
         begun = clock()
@@ -107,7 +107,7 @@ def seconds_of(parts: Iterable[Part], clock: Clock) -> Mapping[str, float]:
 
 
 def answering_seconds(model: Path, problems: Sequence[Problem], clock: Clock, numbers: Numbers = "auto") -> float:
-    """What a model takes to be loaded and to answer problems, by a few answers."""
+    """The time that a model takes to load and to answer problems, estimated from a few answers."""
     count = min(TRIED_ANSWERS, len(problems))
     some = [problems[number * len(problems) // count] for number in range(count)]
     begun = clock()

@@ -1,6 +1,6 @@
-"""What long work tells while it goes on: how far it is, and how long the rest takes. A Ctrl-C ends it between parts.
+"""Reports progress of long work: how far it is, and how long the rest takes. A Ctrl-C ends the work between parts.
 
-Steps of a recovery are told by their log.
+The log reports the steps of a recovery.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import TypeVar
 Tell = Callable[[str], None]
 Item = TypeVar("Item")
 TOLD_SECONDS = 15.0
-"""Between two lines of the same work at least; shorter work tells nothing."""
+"""The least time between two lines about the same work; shorter work reports nothing."""
 
 
 def _go_on() -> None:
-    """There is nothing that ends the work."""
+    """Nothing ends the work."""
 
 
 class Watch:
@@ -25,20 +25,20 @@ class Watch:
     def __init__(
         self, tell: Tell, check: Callable[[], None] = _go_on, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """check: is called before each part of any work; what it raises ends the work. clock: gives seconds."""
+        """check: is called before each part of any work; an exception from it ends the work. clock: returns seconds."""
         self._tell, self.check, self.clock = tell, check, clock
 
     def tell(self, line: str) -> None:
-        """Tell the reader something, unless the work is to end."""
+        """Report a line to the reader, unless the work is to end."""
         self.check()
         self._tell(line)
 
     def work(self, what: str, count: int, unit: str) -> Work:
-        """Work of so many parts that begins now, as in `decomposition` of 84 `matrices`."""
+        """Work of `count` parts that begins now, such as `decomposition` of 84 `matrices`."""
         return Work(self, what, count, unit)
 
     def counted(self, items: Sequence[Item], what: str, unit: str) -> Iterator[Item]:
-        """Items one after the other, which are the parts of a work."""
+        """Yield the items one by one; each is a part of a work."""
         work = self.work(what, len(items), unit)
         for done, item in enumerate(items):
             work.at(done)
@@ -46,14 +46,14 @@ class Watch:
 
 
 class Work:
-    """One work of parts that take about equally long."""
+    """One work whose parts take about equally long."""
 
     def __init__(self, watch: Watch, what: str, count: int, unit: str) -> None:
         self._watch, self._what, self._count, self._unit = watch, what, count, unit
         self._begun = self._told = watch.clock()
 
     def at(self, done: int) -> None:
-        """So many parts are done."""
+        """Note that this many parts are done."""
         self._watch.check()
         now = self._watch.clock()
         if 0 < done < self._count and now - self._told >= TOLD_SECONDS:
@@ -63,13 +63,13 @@ class Work:
 
 
 def duration(seconds: float) -> str:
-    """For readers, in the unit that suits it."""
+    """A duration for readers, in a suitable unit."""
     unit, name = _unit(seconds)
     return f"{seconds / unit:{'.1f' if name == 'hours' else '.0f'}} {name}"
 
 
 def shares_of_time(parts: Mapping[str, float]) -> str:
-    """What each part takes of a duration, for readers: its seconds by its name, told in the unit of the whole."""
+    """The time of each part, for readers: its seconds by its name, shown in the unit of the whole."""
     unit, _ = _unit(sum(parts.values()))
     return ", ".join(f"{name} {_share(seconds / unit)}" for name, seconds in parts.items())
 

@@ -1,6 +1,6 @@
-"""Files that are compressed with gzip or zstd, as streams of what is in them.
+"""Decompressed streams of files that are compressed with gzip or zstd.
 
-How much that may be is left to readers.
+Readers limit how much they take from such a stream.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import zstandard
 
 Stream = BinaryIO | gzip.GzipFile | io.BufferedReader
 CUT = (EOFError, zlib.error, zstandard.ZstdError)
-"""Errors of a file that is damaged, or ends too early, beside those of the system and of gzip."""
+"""Errors of a damaged or truncated file, in addition to the errors of the operating system and of gzip."""
 _BLOCK = 2**20
 _PIECE = 2**11
-"""Bytes that are expanded at a time: those of a bomb become 64 MiB."""
+"""Compressed bytes that are read at a time: a decompression bomb of this size expands to 64 MiB."""
 _MAX_WINDOW = 2**27
 
 
 def expanded(name: str, raw: BinaryIO) -> Stream:
-    """What is in a file, whose name tells how it is compressed: `.gz`, `.zst` or another."""
+    """Decompress a file according to its name: `.gz`, `.zst`, or anything else for an uncompressed file."""
     if name.lower().endswith(".gz"):
         return gzip.open(raw)
     if name.lower().endswith(".zst"):
@@ -31,7 +31,7 @@ def expanded(name: str, raw: BinaryIO) -> Stream:
 
 
 class _Zstd(io.RawIOBase):
-    """The frames of a file, expanded. The library's own stream ends without an error where a file is cut short."""
+    """The decompressed frames of a file. The library's own stream ends without an error if the file is truncated."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw, self._context = raw, zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
@@ -39,11 +39,11 @@ class _Zstd(io.RawIOBase):
         self._packed, self._expanded = b"", memoryview(b"")
 
     def readable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer as far as one piece goes; 0 at the end. Raises `EOFError` where a frame has no end."""
+        """Fill a buffer with at most one decompressed piece; 0 at the end. Raises `EOFError` for a truncated frame."""
         while not self._expanded:
             self._packed = self._packed or self._raw.read(_PIECE)
             if not self._packed:

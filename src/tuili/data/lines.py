@@ -1,6 +1,4 @@
-"""Lines of JSONL files with their numbers, and the JSON in them. What the JSON must hold is left to `records` and
-`readers`.
-"""
+"""Numbered lines of JSONL files, and the JSON in them. `records` and `readers` check what the JSON holds."""
 
 from __future__ import annotations
 
@@ -14,17 +12,17 @@ from tuili.data.expanding import CUT, expanded
 from tuili.errors import EncodingError, RecordError, one_line
 
 MAX_LINE = 2**24
-"""Bytes of a line. A file without ends of lines would fill the memory."""
+"""The maximum number of bytes in a line. Without it, a file without newlines would fill the memory."""
 
 MAX_DIGITS = 1000
-"""Digits of a number. Python itself refuses a few thousand."""
+"""The maximum number of digits in a number. Python itself refuses a few thousand."""
 
 _PARQUET = b"PAR1\x15"
-"""The bytes that a Parquet file begins with."""
+"""The first bytes of a Parquet file."""
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file, perhaps compressed with gzip or zstd, that are not blank, with their numbers.
+    """Yield the number and the bytes of each non-blank line of a file, which may be compressed with gzip or zstd.
 
     Raises `RecordError` for a file that cannot be read or is Parquet, and for a line of more than `MAX_LINE` bytes.
     """
@@ -39,7 +37,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 if line.strip():
                     yield number, line
     except OSError as error:
-        if error.errno:  # that of the system has a number, that of gzip has none
+        if error.errno:  # an error of the operating system has a number, an error of gzip has none
             raise RecordError(f"{path} cannot be read: {error.strerror}; give a JSONL file") from error
         raise RecordError(f"{path}:{number + 1}: {one_line(error)}: compress it again") from error
     except CUT as error:
@@ -47,10 +45,10 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def read_json(where: str, line: bytes, example: str) -> Any:
-    """The JSON of a line. `where`: its file and number. `example`: a line as it should be.
+    """Parse the JSON of a line. `where`: its file and line number. `example`: a correct line.
 
-    Raises `RecordError` for a line that is no JSON in UTF-8, or that has a key twice, half of a character, a number of
-    more than `MAX_DIGITS` digits, one beyond the range of floats or one such as `NaN`.
+    Raises `RecordError` for a line that is not JSON in UTF-8, or that contains a duplicate key, an unpaired surrogate,
+    a number of more than `MAX_DIGITS` digits, a number beyond the range of floats, or a constant such as `NaN`.
     """
     try:
         read = json.loads(

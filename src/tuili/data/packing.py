@@ -1,7 +1,7 @@
-"""Packing: documents of many lengths fill rows of one length. No document is split, and hardly a position is unused.
+"""Packing: documents of different lengths fill rows of one length. No document is split, and few positions are unused.
 
-The order of documents is left to `stream`. That attention does not cross documents is left to the model, which reads
-`documents_BT`. Dimensions: B rows, T positions of a row.
+`stream` decides the order of documents. The model reads `documents_BT` so that attention does not cross documents.
+Dimensions: B rows, T positions of a row.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import torch
 from torch import Tensor
 
 IGNORE_INDEX = -100
-"""The target of a position that is not learnt from, as in `torch.nn.functional.cross_entropy`."""
+"""The target of a position that has no loss, as in `torch.nn.functional.cross_entropy`."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """The token ids of a prompt and its response. The first `prompt_length` ids are the prompt and are not learnt."""
+    """The token ids of a prompt and its response. The first `prompt_length` ids are the prompt and have no loss."""
 
     tokens: tuple[int, ...]
     prompt_length: int
     expert: int = -1
     """The index of the domain's expert; -1 where the domain has none."""
     unlearnt: tuple[int, ...] = ()
-    """Places in the response that are not learnt either, such as what a calculator writes."""
+    """Positions in the response that have no loss either, such as what a calculator writes."""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -45,11 +45,11 @@ class Block:
     positions_BT: Tensor
     """Counted from 0 in each document; 0 in padding."""
     documents_BT: Tensor
-    """The number of the document in its row, from 0 on; -1 in padding."""
+    """The number of the document in its row, counted from 0; -1 in padding."""
     targets_BT: Tensor
-    """The next token of the document where that token belongs to the response, else `IGNORE_INDEX`."""
+    """The next token of the document if that token belongs to the response, else `IGNORE_INDEX`."""
     domains_BT: Tensor
-    """The index of the document's expert; -1 where it has none and in padding."""
+    """The index of the document's expert; -1 in padding and for a document without an expert."""
 
     def to(self, device: torch.device) -> Block:
         """The same block on another device."""
@@ -67,12 +67,12 @@ class Block:
 
 
 def fill_row(lengths: Sequence[int], capacity: int) -> list[int]:
-    """The rising indices of documents that fill a row of `capacity` tokens best, given the lengths in tokens.
+    """Choose the documents that best fill a row of `capacity` tokens, given their lengths in tokens.
 
-    The first document is always chosen, with the others that leave the fewest tokens unused. Of equally full rows the
-    one is chosen that reaches least far down the list, so that no document waits long. Method: exact subset sum. Bit
-    s of `sums[i]` says that the first document and some of the i that follow it have s tokens together. Raises
-    `ValueError` when the first document does not fit.
+    Returns ascending indices. The first document is always chosen, together with the others that leave the fewest
+    tokens unused. Among equally full rows, the one that reaches least far down the list is chosen, so that no document
+    waits long. Method: exact subset sum. Bit s of `sums[i]` says that the first document and some of the next i
+    documents have s tokens in total. Raises `ValueError` when the first document does not fit.
     """
     if lengths[0] > capacity:
         raise ValueError(f"a document of {lengths[0]} tokens does not fit a row of {capacity}")
@@ -92,9 +92,9 @@ def fill_row(lengths: Sequence[int], capacity: int) -> list[int]:
 
 
 def pack(rows: Sequence[Sequence[Document]], length: int, pad_id: int) -> Block:
-    """The block of these rows of documents. The documents of a row have at most `length` tokens together.
+    """Pack these rows of documents into a block. The documents of a row have at most `length` tokens in total.
 
-    The many small pieces are written by numpy, which takes a seventh of the time that torch takes.
+    NumPy writes the many small pieces in a seventh of the time that torch takes.
     """
     columns = [np.full((len(rows), length), value) for value in (pad_id, 0, -1, IGNORE_INDEX, -1)]
     tokens, positions, documents, targets, domains = columns

@@ -1,7 +1,7 @@
 """Records: the lines of JSONL data files, and how such files are read, checked and written.
 
-A bad line is refused with the file, the line number and what would be right; no line is skipped in silence. The form
-of a response is left to `tuili.steps`, problems and their splits to `tuili.tasks`.
+A bad line is refused with the file, the line number and what would be right; no line is skipped silently. `tuili.steps`
+defines the form of a response; `tuili.tasks` defines problems and their splits.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from tuili.tasks import LEVELS, Conversation, Problem, Split, domain_names, is_u
 GENERATED_SOURCE = "tuili"
 """The `source` of records that are generated problems."""
 MULTIPLIED_SOURCE = "multiplied"
-"""The `source` of records that are made of others, with other numbers."""
+"""The `source` of records that were derived from other records with other numbers."""
 _GENERATED_ID = re.compile(r"([^/]+)/[1-5]/([0-2]?[0-9]{1,9})/[0-9]+(?:/([^/]+)/([^/]+))?(?:/|$)")
-"""The id of a generated problem, `domain/level/seed/index` with or without language and form."""
+"""The id of a generated problem: `domain/level/seed/index`, optionally followed by language and form."""
 _MULTIPLES = re.compile(r"(?:/x[0-9]+)+$")
 NonBlankText = Annotated[str, StringConstraints(pattern=r"\S")]
 StrippedText = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -121,7 +121,7 @@ class Record(BaseModel):
 
     @property
     def turns(self) -> Turns:
-        """What a model is given: the last question, with instructions before it, and the turns before that."""
+        """The model's input: the last question, with the instructions before it, and the earlier turns."""
         return turns_of([*((one.role, one.content) for one in self.messages), ("user", self.input)])
 
     @property
@@ -131,7 +131,7 @@ class Record(BaseModel):
 
     @property
     def program_specification(self) -> programs.Specification | None:
-        """Which programs are right, where the answer is one, by which their values are told; None where it is not."""
+        """Which programs are correct, if the answer is a program, which then provides the values; else None."""
         if self.specification is None:
             return None
         return self.specification.with_reference(split_response(self.response).answer)
@@ -140,14 +140,14 @@ class Record(BaseModel):
     def is_held_out(self) -> bool:
         """Whether the record is a generated problem of the validation or the test split, or in an unseen form.
 
-        What is made of such a problem is held out, too.
+        Records derived from such a problem are held out, too.
         """
         is_generated = self.source in (GENERATED_SOURCE, MULTIPLIED_SOURCE) and self.domain in domain_names()
         return is_generated and (self.split is not Split.TRAIN or bool(self.unseen_form))
 
     @property
     def unseen_form(self) -> str:
-        """The form in the `id` of a generated problem, if it is one that is never trained on; else an empty text."""
+        """The form in the `id` of a generated problem if that form is never trained on; else an empty string."""
         found = _GENERATED_ID.match(self.id)
         return found[4] if found and found[4] and is_unseen_form(found[1], found[3], found[4]) else ""
 
@@ -159,7 +159,7 @@ class Record(BaseModel):
 
     @property
     def split(self) -> Split:
-        """The split that the seed in the `id` of a generated problem says; train where the id has none."""
+        """The split given by the seed in the `id` of a generated problem; train if the id has no seed."""
         number = _GENERATED_ID.match(self.id)
         return Split.of_seed(int(number[2])) if number else Split.TRAIN
 
@@ -207,7 +207,7 @@ class Record(BaseModel):
         return self
 
     def _check_examples(self, specification: programs.Specification) -> None:
-        """Raises `ValueError` for an answer that is not right in the examples. The other cases take longer."""
+        """Raises `ValueError` if the answer fails an example. The other cases are not checked: they take longer."""
         examples = programs.Specification(specification.function, specification.examples)
         verdict = programs.decide(specification.reference, examples)
         if not verdict.right:
@@ -215,7 +215,7 @@ class Record(BaseModel):
 
     @property
     def program_fault(self) -> str:
-        """Why the answer is not right by its specification, in all of its cases; empty where it is."""
+        """Why the answer fails its specification in any of its cases; empty if it meets it."""
         specification = self.program_specification
         try:
             return programs.decide(specification.reference, specification).reason if specification else ""
@@ -224,7 +224,7 @@ class Record(BaseModel):
 
 
 def original_id(name: str) -> str:
-    """The `id` of the record that one of this `id` was multiplied from, directly or by others; itself if it was not."""
+    """The `id` of the record from which this one was multiplied, directly or in several stages; else `name` itself."""
     return _MULTIPLES.sub("", name)
 
 
@@ -243,7 +243,7 @@ def read_records(path: str | Path) -> Iterator[Record]:
 
 
 def numbered_records(path: str | Path) -> Iterator[tuple[int, Record]]:
-    """The records of a file with the numbers of their lines. Raises as `read_records` does."""
+    """Yield the records of a file with their line numbers. Raises as `read_records` does."""
     count = 0
     for number, line in numbered_lines(Path(path)):
         yield number, parse_record(Path(path), number, line)
@@ -253,9 +253,9 @@ def numbered_records(path: str | Path) -> Iterator[tuple[int, Record]]:
 
 
 def read_training_records(path: str | Path) -> Iterator[Record]:
-    """Yield the records of a file that is to be trained on, as `read_records` does.
+    """Yield the records of a file for training, as `read_records` does.
 
-    Raises `RecordError` also at the first generated problem of the validation or the test split, or in an unseen form.
+    Also raises `RecordError` at the first generated problem of the validation or the test split, or in an unseen form.
     """
     for number, record in numbered_records(path):
         if record.is_held_out:
@@ -271,10 +271,10 @@ def read_training_records(path: str | Path) -> Iterator[Record]:
 
 @dataclass(frozen=True)
 class RecordReport:
-    """What a data file holds: the numbers of records by domain and level and of steps by verdict, and what is wrong.
+    """What a data file holds: records counted by domain and level, steps counted by verdict, and the faults.
 
-    errors: one message for each line that is no record. repeated: one for each `id` that an earlier line has.
-    invalid: one for each step that does not hold. Each message begins with the file and the line.
+    errors: one message for each line that is not a record. repeated: one for each `id` that an earlier line has.
+    invalid: one for each invalid step. Each message begins with the file and the line.
     """
 
     records: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -290,7 +290,7 @@ class RecordReport:
 
     @property
     def verdict(self) -> str:
-        """What is wrong in numbers; empty where all is well."""
+        """The number of faults of each kind; empty if there are none."""
         counted = (
             (len(self.errors), f"of {self.lines} lines are bad"),
             (len(self.repeated), "ids are repeated"),
@@ -300,7 +300,7 @@ class RecordReport:
 
 
 def check_records(path: str | Path) -> RecordReport:
-    """Read a whole file, with its bad lines, and check every step. Raises `RecordError` if it cannot be opened."""
+    """Read a whole file, including bad lines, and check every step. Raises `RecordError` if it cannot be opened."""
     report, places = RecordReport(), dict[str, int]()
     for number, line in numbered_lines(Path(path)):
         try:
@@ -325,9 +325,9 @@ def check_records(path: str | Path) -> RecordReport:
 
 
 def write_records(path: str | Path, records: Iterable[Record]) -> int:
-    """Write records as JSONL and return their number. The file appears complete or not at all.
+    """Write records as JSONL and return their number. The file appears either complete or not at all.
 
-    Raises `InputError` where it cannot be written.
+    Raises `InputError` if it cannot be written.
     """
     count = 0
     with whole_file(Path(path)) as part, part.open("w", encoding="utf-8", newline="\n") as file:
@@ -338,25 +338,25 @@ def write_records(path: str | Path, records: Iterable[Record]) -> int:
 
 
 def record_fields(record: Record) -> dict[str, Any]:
-    """The fields of a record as they are written."""
+    """The fields of a record as they are written to a file."""
     without = {name for name in ("messages", "specification") if not getattr(record, name)}
     return record.model_dump(mode="json", exclude=without)
 
 
 def as_text(value: object) -> object:
-    """A number of a JSON document as a text, without an exponent; anything else as it is."""
+    """Convert a number from JSON to a string without an exponent; return anything else unchanged."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return value
     return f"{Decimal(repr(value)):f}".removesuffix(".0")
 
 
 def parse_record(path: Path, number: int, line: bytes) -> Record:
-    """The record of a line of a file. Raises `RecordError` for a line that is none."""
+    """Parse a line of a file as a record. Raises `RecordError` for a line that is not a record."""
     return record_of(path, number, read_json(f"{path}:{number}", line, '{"input": "…", "output": "…"}'))
 
 
 def record_of(path: Path, number: int, fields: object) -> Record:
-    """The record of the JSON of a line. Raises `RecordError` where it is none."""
+    """Validate the parsed JSON of a line as a record. Raises `RecordError` if it is not a record."""
     where = f"{path}:{number}"
     try:
         record = Record.model_validate(fields)
@@ -366,7 +366,7 @@ def record_of(path: Path, number: int, fields: object) -> Record:
 
 
 def explain(error: ValidationError) -> str:
-    """The first problem in one line, with what would be right."""
+    """Describe the first validation error in one line, with what would be right."""
     problem = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in problem["loc"])
     message = problem["msg"].removeprefix("Value error, ")

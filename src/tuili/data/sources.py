@@ -1,7 +1,7 @@
-"""Sources of training documents: endless lists of records, in which the number alone decides the record.
+"""Sources of training documents: endless lists of records, in which the number alone determines the record.
 
-A domain's problems are generated from the training seeds. A file's records come in a new order in each epoch. Which
-source gives the next document is left to `stream`.
+A domain's problems are generated from the training seeds. A file's records come in a new order in each epoch. `stream`
+decides which source gives the next document.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from tuili.store import Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS, Language, Problem, Split, Wording, converse, generate, own_experts, with_noise
 
 TOKENIZER_SAMPLE_RECORDS = 1000
-"""Records of each source that a tokenizer is trained on."""
+"""The number of records of each source that a tokenizer is trained on."""
 HELD_SHARE = 20
-"""A file holds back one of so many questions, where something is to be measured on what was not learnt."""
+"""One in this many questions of a file is held back if something is to be measured on questions not trained on."""
 CHECKED_PROBLEMS = 20
-"""Problems of each domain whose steps are checked before a run begins."""
+"""The number of problems of each domain whose steps are checked before a run begins."""
 
 
 class Source(Protocol):
@@ -39,16 +39,16 @@ class Source(Protocol):
         ...
 
     def record(self, number: int) -> Record:
-        """The record with this number, from 0 on. A number always gives the same record."""
+        """The record with this number, counted from 0. A number always gives the same record."""
         ...
 
 
 class TaskSource:
     """The training problems of one domain, in all forms that may be trained on.
 
-    The level and the language of each problem are drawn by the weights in `levels` and `languages`. `conversations` is
-    the share of records that are conversations around the problem, `word_noise` that of the others in whose prompt some
-    words are changed.
+    The weights in `levels` and `languages` determine the level and the language of each problem. `conversations` is the
+    share of records that are conversations around the problem; `word_noise` is the share of the other records whose
+    prompt has some words changed.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class TaskSource:
 
 
 class RecordSource:
-    """Some records, one at least, in a new order in each epoch."""
+    """At least one record, in a new order in each epoch."""
 
     def __init__(self, name: str, records: Iterable[Record], seed: int) -> None:
         self.name, self.records = name, tuple(records)
@@ -98,8 +98,8 @@ class RecordSource:
         return self.records[self._order(epoch)[place]]
 
     def part(self, held: bool) -> RecordSource:
-        """The records of a twentieth of the questions, by their content and one at least; or all others. A source of
-        one question has it in both parts."""
+        """If `held`, the records of a twentieth of the questions (at least one), chosen by content; else all others. If
+        a source has only one question, both parts contain it."""
         by_question = {record.turns: hashlib.sha256(repr(record.turns).encode()).digest() for record in self.records}
         back = set(sorted(by_question, key=by_question.__getitem__)[: max(1, len(by_question) // HELD_SHARE)])
         records = [record for record in self.records if (record.turns in back) is held]
@@ -114,7 +114,7 @@ class RecordSource:
 class FileSource(RecordSource):
     """The records of a JSONL file.
 
-    Raises `RecordError` for a bad file, and for one with generated problems that are held out.
+    Raises `RecordError` for a bad file, and for a file that contains held-out generated problems.
     """
 
     def __init__(self, path: str | Path, seed: int) -> None:
@@ -122,9 +122,9 @@ class FileSource(RecordSource):
 
 
 def encode_record(tokenizer: Tokenizer, record: Record, experts: Sequence[str] = BUILT_IN_DOMAINS) -> Document:
-    """The token ids of a record's prompt, as it is read, and of its response, with the index of its domain's expert.
+    """Encode a record's prompt and response as token ids, with the index of its domain's expert.
 
-    `experts` are the domains that have one, in order.
+    `experts` lists the domains that have an expert, in order.
     """
     prompt, earlier = read_turns(*record.turns)
     tokens, prompt_length = tokenizer.encode_example(prompt, record.response, earlier)
@@ -133,7 +133,7 @@ def encode_record(tokenizer: Tokenizer, record: Record, experts: Sequence[str] =
 
 
 def check_sample(sources: Iterable[Source]) -> None:
-    """Check the first `CHECKED_PROBLEMS` problems of each domain. Raises `InputError` for a step that is not valid."""
+    """Check the first `CHECKED_PROBLEMS` problems of each domain. Raises `InputError` for an invalid step."""
     for source in sources:
         if isinstance(source, TaskSource):
             for number in range(CHECKED_PROBLEMS):
@@ -141,7 +141,7 @@ def check_sample(sources: Iterable[Source]) -> None:
 
 
 def sample_texts(sources: Iterable[Source]) -> Iterator[str]:
-    """Yield the texts of the first records of each source, to train a tokenizer on: turns, steps and answers."""
+    """Yield turns, steps and answers of the first records of each source, to train a tokenizer on."""
     for source in sources:
         for record in map(source.record, range(TOKENIZER_SAMPLE_RECORDS)):
             response, (prompt, earlier) = split_response(record.response), read_turns(*record.turns)

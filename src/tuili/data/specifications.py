@@ -1,6 +1,6 @@
-"""Specifications of programs as a part of a record: for answers that any right program may take the place of.
+"""Specifications of programs as a part of a record, for answers that any correct program may replace.
 
-What a specification means, and which programs meet it, is left to `tuili.steps.programs`.
+`tuili.steps.programs` defines what a specification means and which programs meet it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ProgramSpecification(_Part):
 
     @classmethod
     def of(cls, specification: programs.Specification) -> ProgramSpecification:
-        """The form that a record has of a specification."""
+        """Convert a specification to the form that a record stores."""
         return cls(
             function=specification.function,
             examples=tuple(
@@ -61,9 +61,9 @@ class ProgramSpecification(_Part):
         )
 
     def with_reference(self, reference: str) -> programs.Specification:
-        """The specification whose hidden inputs and domain have the values that a right program gives.
+        """The specification, with the expected values of hidden inputs and domain computed by a correct program.
 
-        Raises `InputError` for one that tries too much or nothing.
+        Raises `InputError` for a specification that tries too many inputs or none.
         """
         return programs.Specification(
             self.function,

@@ -1,7 +1,7 @@
-"""The stream of training blocks: which source gives the next document, and a state from which a stream is resumed.
+"""The stream of training blocks: it chooses the source of each document, and can be resumed from a saved state.
 
-The sources, the weights and the state decide the blocks: a resumed stream gives the same blocks, bit for bit. The
-documents are left to `sources`, the choice of documents for a row and the layout to `packing`.
+The sources, the weights and the state determine the blocks: a resumed stream gives the same blocks, bit for bit.
+`sources` provides the documents; `packing` chooses the documents of a row and lays them out.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from tuili.data.sources import Source
 from tuili.errors import InputError
 
 MAX_PENDING_DOCUMENTS = 64
-"""Documents that wait to be packed. That many are enough to fill almost every row exactly."""
+"""The number of documents that wait to be packed. So many are enough to fill almost every row exactly."""
 
 MAX_REFUSALS_IN_A_ROW = 1000
-"""Documents longer than a row that a source may give one after the other before it is refused."""
+"""The number of consecutive documents longer than a row after which a source is refused."""
 
 SourceWeights = Callable[[int], Mapping[str, float]]
-"""Gives the weight of each source for the number of a block. A source without a weight has weight 0."""
+"""Maps the number of a block to the weight of each source. A source without a weight has weight 0."""
 
 
 @dataclass(frozen=True)
 class StreamState:
-    """The state of a stream, from which it can be resumed. It holds values of JSON alone."""
+    """The state of a stream, from which it can be resumed. It holds only JSON values."""
 
     blocks: int = 0
     credit: Mapping[str, float] = field(default_factory=dict)
@@ -38,9 +38,9 @@ class StreamState:
     drawn: Mapping[str, int] = field(default_factory=dict)
     """The number of documents drawn from each source."""
     refused: Mapping[str, int] = field(default_factory=dict)
-    """The number of drawn documents that were longer than a row and left out, for each source."""
+    """For each source, the number of drawn documents that were longer than a row and therefore left out."""
     pending: Sequence[tuple[str, int]] = ()
-    """The source and number of each document that is drawn and not yet packed, the oldest first."""
+    """The source and number of each document that is drawn but not yet packed, the oldest first."""
 
 
 class _Waiting(NamedTuple):
@@ -52,7 +52,7 @@ class _Waiting(NamedTuple):
 class BlockStream:
     """An endless iterator of blocks, in which each source's share of response tokens follows its weight.
 
-    A block has `rows` rows of `length` tokens; `encode` makes a document of a record. Raises `InputError` when all
+    A block has `rows` rows of `length` tokens; `encode` turns a record into a document. Raises `InputError` when all
     weights are 0, and when a source gives only documents longer than a row.
     """
 
@@ -81,13 +81,13 @@ class BlockStream:
 
     @property
     def state(self) -> StreamState:
-        """The state after the last block that was given out."""
+        """The state after the last block returned."""
         pending = tuple((waiting.source, waiting.number) for waiting in self._pending)
         return StreamState(self._blocks, dict(self._credit), dict(self._drawn), dict(self._refused), pending)
 
     @property
     def packed(self) -> list[list[Record]]:
-        """The records of the last block that was given out, row by row, in the order of its documents."""
+        """The records of the last block returned, row by row, in the order of its documents."""
         return [[self._sources[name].record(number) for name, number in row] for row in self._packed]
 
     def __iter__(self) -> Iterator[Block]:
@@ -113,7 +113,7 @@ class BlockStream:
         return row
 
     def _draw(self, shares: Mapping[str, float]) -> None:
-        """Draw the next document, from the source that is owed most (deficit round robin; Shreedhar 1995)."""
+        """Draw the next document from the source with the most credit (deficit round robin; Shreedhar 1995)."""
         name = max((name for name in self._sources if shares[name] > 0), key=self._credit.__getitem__)
         for _ in range(MAX_REFUSALS_IN_A_ROW):
             drawn = self._read(name, self._drawn[name])
@@ -138,9 +138,9 @@ class BlockStream:
 
 @contextmanager
 def prefetch(stream: BlockStream, ahead: int = 4) -> Iterator[Iterator[tuple[Block, StreamState]]]:
-    """Prepare blocks in a thread, up to `ahead` of their use. Yields each block with the stream's state after it.
+    """Prepare up to `ahead` blocks in advance, in a thread. Yields each block with the stream's state after it.
 
-    An error in the stream is raised in the place of its block. The thread ends with the `with` block.
+    An error in the stream is raised in place of its block. The thread ends with the `with` block.
     """
     queue: Queue[tuple[Block, StreamState] | BaseException] = Queue(maxsize=ahead)
     stop = Event()
@@ -174,5 +174,5 @@ def prefetch(stream: BlockStream, ahead: int = 4) -> Iterator[Iterator[tuple[Blo
     finally:
         stop.set()
         with suppress(Empty):
-            queue.get_nowait()  # where the thread waits for room, it goes on at once
+            queue.get_nowait()  # if the thread waits for room, it continues at once
         thread.join()

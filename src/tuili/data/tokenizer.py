@@ -1,6 +1,6 @@
-"""Training of the tokenizer: byte-level BPE of about 2,000 entries, in which each digit and newline is a token.
+"""Training of the tokenizer: byte-level BPE of about 2,000 entries, in which each digit and each newline is a token.
 
-What a trained tokenizer does is left to `tuili.store`, the texts that it is trained on to `sources`.
+`tuili.store` uses a trained tokenizer; `sources` provides the texts that it is trained on.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from tuili.steps import END, END_THINK, THINK
 from tuili.store import SPECIAL_TOKENS, Tokenizer
 
 VOCABULARY_SIZE = 2048
-"""Entries of a tokenizer, unless a recipe says otherwise."""
+"""The number of entries of a tokenizer, unless a recipe says otherwise."""
 MIN_VOCABULARY_SIZE = len(SPECIAL_TOKENS) + 256
 MAX_VOCABULARY_SIZE = 1_000_000
-"""The bound on entries: the trainer allocates memory for all of them before it learns the first."""
+"""The maximum number of entries: the trainer allocates memory for all of them before it learns the first."""
 
 _LETTER = r"(?:(?!\p{Han})\p{L})"
 PIECE_PATTERN = (
     rf"\p{{N}}|\p{{Han}}|(?<=\p{{N}}) {_LETTER}+| ?\p{{Ll}}{_LETTER}+|\p{{Lu}}{_LETTER}*|\p{{L}}"
     r"|\n| ?[(\[{]|[)\]}]| ?[^\s\p{L}\p{N}()\[\]{}]+ ?|\s"
 )
-"""The pieces of text that a token may not exceed: a digit, a unit, a word, a name, a newline, a bracket, an operator.
+"""The pieces of text that no token may cross: a digit, a unit, a word, a name, a newline, a bracket, an operator.
 
-A Chinese character is a piece, so that a name has the same tokens wherever it stands: `小明有12个苹果`, `小明 = 12`.
+A Chinese character is a piece, so that a name has the same tokens in every context: `小明有12个苹果`, `小明 = 12`.
 
-A name and a single letter exclude the space before them, so that their tokens are the same in a question and in a
-formula. An operator includes its spaces and a bracket is a piece of its own, so that an operator is the same token
+Names and single letters exclude the space before them, so that their tokens are the same in a question and in a
+formula. An operator includes its spaces, and a bracket is a piece of its own, so that an operator is the same token
 after a bracket and after a number.
 """
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY_SIZE) -> Tokenizer:
-    """Learn a tokenizer from plain texts (prompts, steps, answers). The same texts give the same tokenizer.
+    """Train a tokenizer on plain texts (prompts, steps, answers). The same texts give the same tokenizer.
 
-    `vocabulary` is the number of entries; few texts give fewer. Raises `InputError` for a number that is too small for
-    all bytes or larger than `MAX_VOCABULARY_SIZE`. Method: byte-level BPE, Radford et al. 2019, "Language Models are
-    Unsupervised Multitask Learners".
+    `vocabulary` is the number of entries; short texts give fewer. Raises `InputError` for a number that is too small
+    for all bytes or larger than `MAX_VOCABULARY_SIZE`. Method: byte-level BPE, Radford et al. 2019, "Language Models
+    are Unsupervised Multitask Learners".
     """
     if not MIN_VOCABULARY_SIZE <= vocabulary <= MAX_VOCABULARY_SIZE:
         allowed = f"{MIN_VOCABULARY_SIZE} to {MAX_VOCABULARY_SIZE}"
@@ -66,7 +66,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY_SIZE) -> 
 
 
 def _keep_thinking(backend: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    """Keep `<think>` and `</think>` in `decode(skip_special_tokens=True)`, from which answers are read."""
+    """Keep `<think>` and `</think>` in `decode(skip_special_tokens=True)`, because answers are read from its text."""
     state = json.loads(backend.to_str())
     for token in state["added_tokens"]:
         token["special"] = token["content"] not in (THINK, END_THINK)

@@ -1,7 +1,7 @@
-"""Evaluation: accuracy, depth and experts measured on unseen problems, and their reports; calibration of promises.
+"""Evaluation: measures accuracy, depth and experts on unseen problems and reports them; calibrates promises.
 
-`evaluate` measures a model, `calibrate` finds out what may be promised about its answers. How fast a model runs is left
-to `tuili.bench`.
+`evaluate` measures a model, `calibrate` determines what may be promised about its answers. `tuili.bench` measures how
+fast a model runs.
 """
 
 import lazy_loader

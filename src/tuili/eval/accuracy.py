@@ -1,6 +1,6 @@
 """Accuracy per domain and level, each with its 95% interval.
 
-How depth was used is left to `depth`, how experts were used to `experts`.
+`depth` measures the use of depth, `experts` the use of experts.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Z95 = 1.959963984540054
 class Cell:
     """One domain at one level, over `n` problems. `ci95` is the 95% Wilson interval of the accuracy.
 
-    `mean_depth` is in layers for each generated token, `mean_tokens` in tokens for each response. `valid_steps` is the
-    share of all written steps that the checker accepts, `complete` the share of responses that ended by themselves.
-    `lenient`, with `lenient_ci95`, counts an answer as right by its last number alone, too. `unparseable` is the number
-    of responses without an answer, which are wrong by both scores.
+    `mean_depth` is in layers per generated token, `mean_tokens` in tokens per response. `valid_steps` is the share of
+    all written steps that the checker accepts, `complete` the share of responses that ended by themselves. `lenient`,
+    with `lenient_ci95`, also counts an answer as right if only its last number is. `unparseable` is the number of
+    responses without an answer, which are wrong by both scores.
     """
 
     domain: str
@@ -43,7 +43,7 @@ class Cell:
 
 
 def wilson_interval(right: int, n: int) -> tuple[float, float]:
-    """The 95% score interval of `right` out of `n` (Wilson 1927); (0, 1) when nothing was tried."""
+    """The 95% score interval of `right` out of `n` (Wilson 1927); (0, 1) if nothing was tried."""
     if n == 0:
         return 0.0, 1.0
     share, z2 = right / n, Z95 * Z95
@@ -52,9 +52,9 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
 
 
 def paired_difference(one: Sequence[bool], other: Sequence[bool]) -> tuple[float, tuple[float, float]]:
-    """How much larger the share of `one` is than that of `other` over the same problems, and its 95% interval.
+    """The share of `one` minus the share of `other` over the same problems, and the 95% interval of the difference.
 
-    The interval is Wald's with half a problem added to each of the four cells (Agresti and Min 2005).
+    It is the Wald interval with half a problem added to each of the four cells (Agresti and Min 2005).
     """
     pairs = list(zip(one, other, strict=True))
     n, gains, losses = len(pairs), pairs.count((True, False)), pairs.count((False, True))
@@ -72,7 +72,7 @@ def cells(responses: Iterable[Response]) -> list[Cell]:
 
 
 def mean_by_level(cells: Sequence[Cell]) -> dict[str, float]:
-    """Accuracy at each level, every domain weighing the same."""
+    """Accuracy at each level, with equal weight for every domain."""
     ordered = sorted(cells, key=lambda cell: cell.level)
     return {
         str(level): fmean(cell.accuracy for cell in group)
@@ -86,7 +86,7 @@ def accuracy(responses: Sequence[Response]) -> float:
 
 
 def mean_depth(responses: Iterable[Response]) -> float:
-    """Layers per generated token, every token weighing the same; 0.0 when no token was generated."""
+    """Layers per generated token, with equal weight for every token; 0.0 if no token was generated."""
     depths = [depth for response in responses for depth in response.depths]
     return fmean(depths) if depths else 0.0
 

@@ -1,6 +1,6 @@
-"""Problems answered by an engine, as a server answers them: within a budget, in several attempts where it has room.
+"""Problems answered by an engine, as in a server: within a budget, in several attempts if the budget allows.
 
-One attempt without an engine is left to `runner`, the report to `file_evaluation`.
+`runner` makes single attempts without an engine; `file_evaluation` makes the report.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ALL_ATTEMPTS = float("inf")
 
 @dataclass(frozen=True)
 class AskedResponse:
-    """One problem, the attempts at it, the answer that was given in the end, and how it is compared."""
+    """One problem, the attempts at it, the final answer, and how it is compared."""
 
     problem: OwnProblem
     state: RequestState
@@ -32,7 +32,7 @@ class AskedResponse:
 
     @property
     def answer(self) -> str:
-        """The answer that was given; empty where there is none."""
+        """The answer that was given; empty if there is none."""
         return self.given.answer
 
     @cached_property
@@ -52,7 +52,7 @@ class AskedResponse:
 
     @property
     def depth(self) -> float:
-        """Mean number of layers that a token used; 0.0 where none was written."""
+        """Mean number of layers per token; 0.0 if none was written."""
         return fmean(self.depths) if self.depths else 0.0
 
     @property
@@ -66,7 +66,7 @@ class AskedResponse:
         return [step.verdict.status for step in self.given.steps]
 
     def right_after(self, attempts: int) -> bool:
-        """Whether the best answer of so many attempts is right; the one that was given where no more were made."""
+        """Whether the best answer after this many attempts is right; the given answer if no more attempts were made."""
         if attempts >= len(self.state.attempts):
             return self.correct
         return self._is_right(best_of(self.state.attempts[:attempts]).response.answer)
@@ -87,12 +87,12 @@ def ask_problems(
     all_attempts: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[AskedResponse]:
-    """Answer every problem, as many together as the engine has slots, which must have room for all to wait.
+    """Answer every problem, as many at once as the engine has slots; its queue must have room for all of them.
 
     Args:
-        request: how a problem is asked.
-        all_attempts: whether every attempt of the budget is made, so that they vote; otherwise the first one without a
-            shortcoming answers.
+        request: makes the request for a problem.
+        all_attempts: whether every attempt of the budget is made, so that they vote; otherwise, the first attempt
+            without a shortcoming gives the answer.
         progress: called with (finished, total) problems.
     """
     confidence = ALL_ATTEMPTS if all_attempts else None
@@ -109,7 +109,8 @@ def ask_problems(
 
 
 def _given(ticket: Ticket, all_attempts: bool) -> Answer:
-    """The answer of a ticket. That none could be sure enough is no shortcoming where all attempts were to be made."""
+    """The answer of a ticket. If all attempts were requested, insufficient confidence does not count as a
+    shortcoming."""
     answer = ticket.answer
     assert answer is not None
     if not all_attempts or not ticket.state.attempts:

@@ -1,6 +1,6 @@
-"""How an answer is compared with the right one, where the problems are those of a file.
+"""How an answer is compared with the right one, for problems from a file.
 
-How two answers or two numbers are the same is left to `tuili.tasks`.
+`tuili.tasks` decides whether two answers or two numbers are the same.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ _NO_UNIT = re.compile(
     r"|half|halves|(?:third|quarter|fifth|sixth|eighth|tenth)s?)\b|^[百千万亿]",
     re.IGNORECASE,
 )
-"""What makes more of a number than so many of a thing."""
+"""Words after a number that make it more than a count of things."""
 
 
 class Comparison(StrEnum):
-    """What of an answer is compared. The values are texts for users.
+    """Which part of an answer is compared. The values are texts for users.
 
-    Where the right answer is a number with a unit or a sign of a currency, as in `15 carrots` or `$19`, the last two
-    compare the number. Of two answers with units these must be the same, too.
+    If the right answer is a number with a unit or a currency sign, as in `15 carrots` or `$19`, the last two modes
+    compare the number. If both answers have units, the units must also be the same.
     """
 
     EXACT = "whole answer"
-    """As `tuili.tasks.score` does: the form counts, too."""
+    """As `tuili.tasks.score` does: the form also counts."""
     VALUE = "whole answer, numbers by value"
-    """A number is the same in whatever form, see `tuili.tasks.same_amount`."""
+    """A number may have any form, see `tuili.tasks.same_amount`."""
     PROSE = "last number of the prose"
-    """Of an answer in prose to a question whose answer is a number. Others are compared as texts."""
+    """For an answer in prose to a question whose answer is a number. Other answers are compared as texts."""
 
     @classmethod
     def of_model(cls, folder: Path, tokenizer: AnyTokenizer) -> Comparison:
-        """How answers of a model are compared: one that was taught to think in steps answers barely behind them."""
+        """How the answers of a model are compared: one taught to think in steps gives a bare answer after them."""
         bare = isinstance(tokenizer, Tokenizer) or read_thinking_file(folder) is not None
         return cls.VALUE if bare else cls.PROSE
 
     def is_right(self, expected: str, given: str, specification: programs.Specification | None = None) -> bool:
-        """Whether an answer is right. specification: where it is a program, which others are right, too."""
+        """Whether an answer is right. specification: if the answer is a program, defines which others are right."""
         if self is Comparison.PROSE:
             given = given.strip().removesuffix(".")
         if same_answer(expected, given, specification):
@@ -66,14 +66,14 @@ class Comparison(StrEnum):
 
 
 class _Amount(NamedTuple):
-    """A number as a text, and what it counts, as one thing; an empty text where that is not told."""
+    """A number as a text, and its unit in the singular; an empty text if there is no unit."""
 
     number: str
     unit: str
 
     @classmethod
     def of(cls, text: str) -> _Amount | None:
-        """An answer that is one number with what it counts; None for any other."""
+        """The amount of an answer that consists of one number and its unit, if any; None for any other answer."""
         found = _AMOUNT.fullmatch(text.strip().removesuffix("."))
         if found is None or (found["sign"] and found["unit"]) or _NO_UNIT.search(unit := (found["unit"] or "").strip()):
             return None

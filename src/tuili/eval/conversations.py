@@ -1,7 +1,7 @@
-"""Accuracy in conversations, each figure beside that of the same questions asked alone.
+"""Accuracy in conversations, each figure together with the one for the same questions asked alone.
 
-The texts are held out, unless it is said otherwise: no training has seen these system messages, courtesies, small talk
-and follow-ups. Making the conversations is left to `tasks`, answering to `runner`.
+By default the texts are held out: no training has seen these system messages, courtesies, small talk and follow-ups.
+`tasks` makes the conversations, `runner` answers them.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def answer_conversations(
     ingredients: Sequence[Ingredient] = tuple(Ingredient),
     held_out: bool = True,
 ) -> tuple[list[Compared], int]:
-    """The responses to every problem in one conversation of each ingredient, and alone; and how many did not fit.
+    """The responses to every problem in one conversation for each ingredient, and alone; and how many did not fit.
 
-    A follow-up is asked only where the problem takes one. Conversations that do not fit the model's context are left
-    out. `held_out`: whether the texts are those that no training has seen, or those that it may have.
+    A follow-up is asked only if the problem allows one. Conversations that do not fit the model's context are left
+    out. `held_out`: whether to use texts that no training has seen, or those that training may have seen.
     """
     wanted = [
         (ingredient, problem)
@@ -62,7 +62,7 @@ def answer_conversations(
 
 
 def conversation_section(compared: Sequence[Compared], left_out: int, kind: str) -> dict[str, Any]:
-    """The part `conversations` of a report. `kind`: what the model's card says that it reads."""
+    """The section `conversations` of a report. `kind`: the conversations that the model was trained on."""
     return {
         "reads": kind,
         "left_out": left_out,
@@ -96,7 +96,7 @@ def _made(ingredient: Ingredient, problem: Problem, wording: str, held_out: bool
 
 
 def _plain_name(ingredient: Ingredient, one: Conversation) -> str:
-    """The key of the question that is asked alone: the problem itself, unless a follow-up asks something else."""
+    """The key of the question asked alone: that of the problem, unless a follow-up asks something else."""
     return one.id if ingredient is Ingredient.FOLLOW_UP else one.problem.id
 
 

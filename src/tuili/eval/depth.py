@@ -1,6 +1,6 @@
-"""What depth buys: accuracy at every exit and under the automatic choice, and whether harder problems go deeper.
+"""The benefit of depth: accuracy at every exit and with automatic depth, and whether harder problems go deeper.
 
-Nothing is decoded here: the comparison reads the responses of one pass for each depth, the trend those under `auto`.
+Nothing is decoded here: the comparison uses the responses of one pass per depth, the trend uses those for `auto`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tuili.eval.response import Response
 
 @dataclass(frozen=True)
 class DepthPoint:
-    """One way to choose depth, on one set of problems. `seconds` is wall-clock, prefill included."""
+    """One way to choose depth, on one set of problems. `seconds` is wall-clock time including prefill."""
 
     depth: str
     accuracy: float
@@ -34,7 +34,7 @@ class DepthPoint:
 class DepthTrend:
     """Mean depth (layers) at each level of a domain, and Spearman's rank correlation of depth with level.
 
-    `spearman` is over the domain's problems. `rises` says that its 95% interval (Fisher's z) lies above zero.
+    `spearman` is computed over the domain's problems. `rises`: its 95% interval (Fisher's z) lies above zero.
     """
 
     domain: str
@@ -44,7 +44,7 @@ class DepthTrend:
 
 
 def depth_point(depth: Depth, responses: Sequence[Response], seconds: float) -> DepthPoint:
-    """The figures of responses at one depth that were decoded in so many seconds."""
+    """The figures of responses at one depth, which took `seconds` to decode."""
     return DepthPoint(
         depth=str(depth),
         accuracy=accuracy(responses),
@@ -56,7 +56,7 @@ def depth_point(depth: Depth, responses: Sequence[Response], seconds: float) -> 
 
 
 def depth_trends(responses: Sequence[Response]) -> list[DepthTrend]:
-    """Whether depth rises with the level, for each domain with responses at two levels or more."""
+    """Whether depth increases with the level, for each domain with responses at two levels or more."""
     trends = []
     for domain in dict.fromkeys(response.problem.domain for response in responses):
         group = [response for response in responses if response.problem.domain == domain]
@@ -76,7 +76,7 @@ def depth_trends(responses: Sequence[Response]) -> list[DepthTrend]:
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
-    """Spearman's rank correlation with ties averaged; 0.0 when one side does not vary."""
+    """Spearman's rank correlation with ties averaged; 0.0 if one side does not vary."""
     one, two = _centred_ranks(first), _centred_ranks(second)
     scale = sqrt(float(one @ one) * float(two @ two))
     return float(one @ two) / scale if scale else 0.0

@@ -1,7 +1,7 @@
-"""How much a question is like one that was taught: by the words that they share, numbers aside.
+"""Measures how similar a question is to a taught one, by the words that they share, ignoring numbers.
 
-A question of a test may be none that was taught, numbers aside. But another name or another thing makes another one,
-and a model answers that more easily than one that is asked in other words.
+A test question may differ from every taught one even if numbers are ignored. But a different name or object is enough
+for that, and a model answers such a question more easily than one in different words.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from tuili.data import masked_question
 
 ALIKE = 0.8
-"""The share of words from which on two questions are alike."""
+"""The smallest share of common words at which two questions count as alike."""
 TOGETHER = 1024
-"""Questions that are compared at a time, of those asked and of those taught."""
+"""The number of questions compared at a time, for those asked and those taught."""
 _PARTS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\u3040-\u30ff\u3400-\u9fff]+")
-"""Chinese and Japanese put no spaces between words: there each character is one."""
+"""Chinese and Japanese have no spaces between words: there, each character counts as a word."""
 _Word = tuple[str, int]
-"""A word, and how often it has stood before in its question."""
+"""A word, and how often it has already occurred in its question."""
 
 
 def likeness(questions: Sequence[str], taught: Iterable[str]) -> list[float]:
-    """For each question its largest likeness to a taught one, from 0 to 1: the share of the words of both that stand in
-    both, as often as they do (Dice's coefficient)."""
+    """For each question, its largest similarity to a taught one, from 0 to 1: Dice's coefficient of the words of both,
+    counted with repetitions."""
     asked, known = (_words_of_each(texts) for texts in (questions, dict.fromkeys(taught)))
     return [
         float(best)
@@ -63,7 +63,7 @@ def _sizes(rows: Sequence[Sequence[_Word]]) -> NDArray[np.float32]:
 
 
 def _table(rows: Sequence[Sequence[_Word]], places: dict[_Word, int]) -> NDArray[np.float32]:
-    """Which of the words with a place stand in each row."""
+    """Which of the words in `places` occur in each row."""
     table = np.zeros((len(rows), len(places)), np.float32)
     for number, words in enumerate(rows):
         table[number, [places[word] for word in words if word in places]] = 1

@@ -1,7 +1,7 @@
-"""A whole evaluation of one model: which problems, how deep, how thorough, and the report that comes out.
+"""A complete evaluation of one model: which problems, how deep, how thorough, and the resulting report.
 
-The measuring itself is left to `accuracy`, `depth` and `experts`, the form of the report to `reporting.report`, and
-files of questions to `file_evaluation`.
+`accuracy`, `depth` and `experts` do the measuring, `reporting.report` defines the form of the report, and
+`file_evaluation` handles files of questions.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from tuili.store import model_hash
 from tuili.tasks import Language, Problem, Split, Wording, unseen_problems
 
 ROUTING_PROBLEMS_PER_DOMAIN = 50
-"""Problems of the validation split that choose the experts to keep for a domain."""
+"""The number of validation problems that determine the experts to keep for a domain."""
 
 
 @dataclass(frozen=True)
 class EvalSettings:
-    """What to measure: `per_cell` problems of each domain and level of the test set number `seed`, in the
-    forms of a `wording`; where there are several `languages`, they take turns.
+    """What to measure: `per_cell` problems for each domain and level from test set number `seed`, in the forms of a
+    `wording`; several `languages` alternate.
 
-    `depths` adds the comparison of depths, `full` that and the expert tables, `conversations` the same problems in
-    conversations. `threshold` is the probability at which a token exits where `depth` is `auto`; None for the model's
-    own. `runner`, `device`, `numbers` and `cache` are those of `tuili.engine.load_runner`; the expert tables are of
-    torch's runner. Raises `InputError` for settings that contradict each other.
+    `depths` adds the comparison of depths, `full` adds that and the expert tables, `conversations` the same problems in
+    conversations. `threshold` is the probability at which a token exits if `depth` is `auto`; None for the model's own.
+    `runner`, `device`, `numbers` and `cache` are those of `tuili.engine.load_runner`; the expert tables always use the
+    torch runner. Raises `InputError` for contradictory settings.
     """
 
     domains: Sequence[str]
@@ -77,13 +77,13 @@ class EvalSettings:
 
 
 def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = lambda *_: None) -> dict[str, Any]:
-    """Measure a model on unseen problems; the fields of the result are documented in `docs/evaluation.md`.
+    """Measure a model on unseen problems; `docs/evaluation.md` documents the fields of the result.
 
-    `progress` is called with a job's name and how many of its parts are finished, of how many. Raises `InputError` for
+    `progress` is called with a job's name, the number of its finished parts, and their total. Raises `InputError` for
     an unknown domain, level, seed or depth.
     """
     decoder = _decoder(loaded, settings, settings.depth)
-    _problems(settings)  # what is wrong with them is refused before anything is measured
+    _problems(settings)  # invalid ones are refused before anything is measured
     depths = [*(loaded.model.config.exit_layers if settings.compares_depths else ()), settings.depth]
     jobs: dict[str, Job] = {f"depth {depth}": partial(_answer_at_depth, settings, depth) for depth in depths}
     if settings.full:
@@ -116,7 +116,7 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
 
 
 class DepthRun(NamedTuple):
-    """The responses to all problems at one depth, and the wall-clock seconds that they took."""
+    """The responses to all problems at one depth, and their wall-clock time in seconds."""
 
     responses: list[ScoredResponse]
     seconds: float
@@ -131,7 +131,7 @@ def _decoder(loaded: LoadedModel, settings: EvalSettings, depth: Depth) -> Decod
         device=settings.device,
         numbers=settings.numbers,
         cache=settings.cache,
-        threads=torch.get_num_threads(),  # the process has its share of the cores
+        threads=torch.get_num_threads(),  # the process's share of the cores
     )
 
 
@@ -161,7 +161,7 @@ def _measure_experts(settings: EvalSettings, loaded: LoadedModel, progress: JobP
     level = min(settings.levels)
     return measure_experts(
         loaded.model,
-        load_decoder(loaded, max(loaded.model.config.exit_layers), runner="torch"),  # the other can leave none out
+        load_decoder(loaded, max(loaded.model.config.exit_layers), runner="torch"),  # the other one cannot omit experts
         [problem for problem in _problems(settings) if problem.level == level],
         _unseen(settings, [level], ROUTING_PROBLEMS_PER_DOMAIN, Split.VALIDATION),
         progress=progress,

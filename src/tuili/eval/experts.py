@@ -1,7 +1,7 @@
 """What the experts do: which of them serve which domain, how evenly they are loaded, and what is lost without one.
 
-Everything is measured at full depth, where each token of a response meets every routed layer. What the figures mean for
-a report is left to `reporting`.
+Everything is measured at full depth, where each token of a response passes through every routed layer. `reporting`
+puts the figures into a report.
 
 Legend of tensor names: D domains, L routed layers, E experts.
 """
@@ -27,7 +27,7 @@ ByDomain = dict[str, list[Problem]]
 
 @dataclass(frozen=True)
 class AccuracyLoss:
-    """What a domain's accuracy loses: `points` is a share (0 … 1), `ci95` the 95% interval of the paired difference."""
+    """The loss of a domain's accuracy: `points` is a share (0 … 1), `ci95` its 95% interval (paired)."""
 
     points: float
     ci95: tuple[float, float]
@@ -38,14 +38,14 @@ class ExpertReport:
     """The tables of the experts. Rows are `domains` (D), columns are experts (E). Shares and accuracies lie in 0 … 1.
 
     first_share, both_share: shares of a domain's routings that go to each expert, by the first choice and by both.
-    purity: the share of first choices that go to the domain's own experts: one, or, in a model of before, that of each
-    domain that it took in; None for a domain without one.
-    max_violation: max load / mean load − 1 over both choices, for each routed layer, every domain weighing the same.
-    max_violation_tokens: the same, every token weighing the same. Both are None unless every expert's domain is there.
-    accuracy: that with all experts, over `n` problems a domain.
+    purity: the share of first choices that go to the domain's own experts: one, or, in an older model, that of each
+    domain that it absorbed; None for a domain without one.
+    max_violation: max load / mean load − 1 over both choices, for each routed layer, with equal weight per domain.
+    max_violation_tokens: the same with equal weight per token. Both are None unless every expert's domain is present.
+    accuracy: that with all experts, over `n` problems per domain.
     kept: the two experts that other problems of the domain used most.
-    retention, retention_loss: accuracy with only the kept experts, and what it loses.
-    knock_out: the change of accuracy when one expert is masked, over the first `knock_out_n` problems of each domain.
+    retention, retention_loss: accuracy with only the kept experts, and its loss.
+    knock_out: the change of accuracy if one expert is masked, over the first `knock_out_n` problems of each domain.
     """
 
     domains: list[str]
@@ -73,9 +73,9 @@ def measure_experts(
     knock_out_n: int = 50,
     progress: Callable[[int, int], None] | None = None,
 ) -> ExpertReport:
-    """Measure the experts on `problems`; `routing_problems`, of the same domains, choose the experts to keep.
+    """Measure the experts on `problems`; `routing_problems`, from the same domains, determine the experts to keep.
 
-    `decoder` must run `model` at full depth and let each sequence go as soon as it has ended. It decodes the problems
+    `decoder` must run `model` at full depth and release each sequence as soon as it has ended. It decodes the problems
     twice, and `knock_out_n` of each domain once for each expert. `progress` is called with (finished, total) parts.
     """
     by_domain = _by_domain(problems)
@@ -152,7 +152,7 @@ def _by_domain(problems: Sequence[Problem]) -> ByDomain:
 def _routed(
     model: TuiliForCausalLM, decoder: Decoder, by_domain: ByDomain
 ) -> tuple[dict[str, list[ScoredResponse]], Tensor, Tensor]:
-    """The responses of each domain, and its routing counts by the first choice and by both, each [D, L, E]."""
+    """The responses of each domain, and its routing counts for the first choice and for both, each [D, L, E]."""
     responses, first, both = {}, [], []
     for name, problems in by_domain.items():
         with model.record_routing() as record:

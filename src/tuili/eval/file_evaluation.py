@@ -1,7 +1,7 @@
-"""A whole evaluation of one model on a file of questions, and the report that comes out.
+"""A complete evaluation of one model on a file of questions, and the resulting report.
 
-The model, Tuili's own or an imported one, is asked as a server asks it. Generated problems are left to `evaluation`,
-the form of the report to `reporting.report`.
+The model, Tuili's own or an imported one, is asked as a server asks it. `evaluation` handles generated problems,
+`reporting.report` defines the form of the report.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ from tuili.steps import CalculatorMode
 from tuili.store import model_hash, open_model
 
 SLOTS = 16
-"""Questions that are answered together."""
+"""The number of questions answered at once."""
 _REPLACED = ("domains", "levels", "per_cell", "seed", "split", "wording", "languages")
-"""Settings of generated problems, which a file replaces."""
+"""Settings for generated problems; a file replaces these problems."""
 
 
 @dataclass(frozen=True)
 class FileSettings:
     """What to measure: the questions of a file, each within a budget.
 
-    seen: files of questions that the model was trained on; accuracy without these, numbers aside, is told as well.
-    all_attempts: make every attempt of the budget, so that they vote. calculator: whether the checker writes values
-    into steps; None for as the model was taught. threshold: the probability at which a token exits where `depth` is
-    `auto`; None for the model's own. runner, device, numbers, cache: as in `tuili.engine.load_runner`.
+    seen: files of questions that the model was trained on; the accuracy without these, ignoring numbers, is reported as
+    well. all_attempts: make every attempt of the budget, so that they vote. calculator: whether the checker writes
+    values into steps; None for the way the model was taught. threshold: the probability at which a token exits if
+    `depth` is `auto`; None for the model's own. runner, device, numbers, cache: as in `tuili.engine.load_runner`.
 
-    Raises `InputError` for settings that contradict each other.
+    Raises `InputError` for contradictory settings.
     """
 
     data: Path
@@ -81,15 +81,15 @@ class FileSettings:
 def evaluate_file(
     model: str | Path, settings: FileSettings, progress: Progress = lambda *_: None
 ) -> tuple[dict[str, Any], tuple[int, ...]]:
-    """Measure a model on a file; the fields of the report are documented in `docs/evaluation.md`.
+    """Measure a model on a file; `docs/evaluation.md` documents the fields of the report.
 
-    Returns the report and the model's exit layers. `progress` is called with what is being done, how many questions are
-    answered, and how many there are. Raises `RecordError` for a file that is bad, `InputError` for an unknown depth.
+    Returns the report and the model's exit layers. `progress` is called with the name of the file, the number of
+    answered questions, and their total. Raises `RecordError` for a bad file, `InputError` for an unknown depth.
     """
     source = open_model(model)
     problems = own_problems(settings.data, source.tokenizer, source.shape.max_position_embeddings, settings.form)
     seen = questions_of(settings.seen)
-    described = _described(settings)  # of the files as they were read: they may change while the model answers
+    described = _described(settings)  # describes the files as read: they may change while the model answers
     comparison = Comparison.of_model(source.path, source.tokenizer)
     engine = load_engine(
         source,
@@ -132,25 +132,26 @@ def evaluate_file(
 
 
 def by_attempts(responses: Sequence[AskedResponse], most: int) -> dict[str, float]:
-    """The accuracy of the best answers of 1, 2, … attempts, or of as many as were made."""
+    """The accuracy of the best answers after 1, 2, … attempts, or after as many as were made."""
     count = len(responses)
     return {str(made): sum(one.right_after(made) for one in responses) / count for made in range(1, most + 1)}
 
 
 def unmatched(responses: Sequence[AskedResponse], seen: Sequence[str]) -> dict[str, Any]:
-    """The accuracy over the questions that are none of those that were seen, numbers aside; None where all are."""
+    """The accuracy over the questions that differ from all seen ones, ignoring numbers; None if there are none."""
     masked = set(map(masked_question, seen))
     return _figures([one for one in responses if masked_question(one.problem.prompt) not in masked])
 
 
 def unlike(responses: Sequence[AskedResponse], seen: Sequence[str]) -> dict[str, Any]:
-    """The accuracy over the questions whose words are not those of one that was seen, see `likeness`; None for none."""
+    """The accuracy over the questions whose words are unlike those of any seen one, see `likeness`; None if there are
+    none."""
     alike = likeness([one.problem.prompt for one in responses], seen)
     return _figures([one for one, share in zip(responses, alike, strict=True) if share < ALIKE])
 
 
 def by_source(responses: Sequence[AskedResponse]) -> dict[str, dict[str, Any]]:
-    """The accuracy over the questions of each source, in the order in which they come."""
+    """The accuracy over the questions of each source, in order of appearance."""
     grouped: dict[str, list[AskedResponse]] = {}
     for one in responses:
         grouped.setdefault(one.problem.source, []).append(one)
@@ -173,7 +174,7 @@ def _request(settings: FileSettings, problem: OwnProblem) -> Request:
 
 
 def _described(settings: FileSettings) -> dict[str, Any]:
-    """The settings as a report keeps them: files by their names and hashes, the budget by its limits."""
+    """The settings as stored in a report: files by their names and hashes, the budget by its limits."""
     described: dict[str, Any] = asdict(settings)
     budget: dict[str, Any] = described.pop("budget").model_dump()
     files = {"data": _file(settings.data), "seen": [_file(path) for path in settings.seen]}

@@ -1,6 +1,6 @@
-"""Problems of one's own, from a file of questions: for measuring and calibrating a model on what it will be asked.
+"""The user's own problems, from a file of questions: for measuring and calibrating a model on what it will be asked.
 
-How files are read is left to `tuili.data`, how answers to them are compared to `comparing`.
+`tuili.data` reads the files; `comparing` compares answers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tuili.tasks import Problem
 
 @dataclass(frozen=True)
 class OwnProblem(Problem):
-    """A question of a file as a problem. It has no seed; `name` and `source` are the record's `id` and `source`."""
+    """A question from a file as a problem. It has no seed; `name` and `source` are the record's `id` and `source`."""
 
     name: str = ""
     source: str = ""
@@ -36,8 +36,8 @@ def own_problems(
 ) -> list[OwnProblem]:
     """The problems of a file, each with the facts that the checker reads in its prompt.
 
-    Raises `RecordError`, with file and line, for a line that is no question, for a prompt that does not fit `context`
-    tokens, and for a program that is not right by its specification.
+    Raises `RecordError`, with file and line, for a line that is not a question, for a prompt that does not fit into
+    `context` tokens, and for a program that does not satisfy its specification.
     """
     problems: list[OwnProblem] = []
     dialect = dialect_of(tokenizer)
@@ -69,7 +69,7 @@ def own_problems(
 
 
 def questions_of(files: Iterable[Path]) -> list[str]:
-    """The questions of files: what a model that was trained on them has seen.
+    """The questions in files, which a model trained on them has seen.
 
     Raises `RecordError` as `tuili.data.read_questions` does.
     """

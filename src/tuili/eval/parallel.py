@@ -1,6 +1,6 @@
-"""Runs independent jobs on one model side by side: decoding a small model keeps little more than one core busy.
+"""Runs independent jobs on one model in parallel, because decoding a small model keeps little more than one core busy.
 
-What a job measures is left to `evaluation` and `calibration.calibrate`.
+`evaluation` and `calibration.calibrate` define the jobs.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from tuili.parent import end_with_parent
 from tuili.store import ImportedModel
 
 Measured: TypeAlias = LoadedModel | ImportedModel
-"""A model of Tuili's own in memory, or an imported one in its folder."""
+"""One of Tuili's own models in memory, or an imported one in its folder."""
 
 Job = Callable[[Any, JobProgress], Any]
-"""Measures a model and reports its progress. To run side by side, a job and its result must be picklable."""
+"""Measures a model and reports its progress. To run in parallel, a job and its result must be picklable."""
 
 ProgressQueue: TypeAlias = "SimpleQueue[tuple[str, int, int]]"
 """Carries the arguments of `Progress` from the workers to the process that started them."""
 
 
 class WorkerPlan(NamedTuple):
-    """How jobs share the cores: the number of processes, and the threads of each."""
+    """How jobs share the cores: the number of processes, and of threads in each."""
 
     processes: int
     threads: int
@@ -47,8 +47,8 @@ _worker: _WorkerState
 
 
 def plan_workers(loaded: Measured, jobs: int) -> WorkerPlan:
-    """The workers for so many jobs: on a CPU they share the cores, one thread each; on a GPU there is one. An imported
-    model keeps all cores busy itself.
+    """The workers for this number of jobs: on a CPU they share the cores, with one thread each; on a GPU there is one.
+    An imported model keeps all cores busy by itself.
     """
     if isinstance(loaded, ImportedModel):
         return WorkerPlan(1, usable_cores())
@@ -59,30 +59,30 @@ def plan_workers(loaded: Measured, jobs: int) -> WorkerPlan:
 def run_jobs(
     loaded: Measured, jobs: Mapping[str, Job], progress: Progress, workers: WorkerPlan | None = None
 ) -> dict[str, Any]:
-    """Run the jobs, which start in the order of the mapping, and return the result of each by its name.
+    """Run the jobs, which start in the order of the mapping, and return each result by name.
 
-    `workers` defaults to what `plan_workers` says. Where there are several processes, each reads the model from its
-    folder. Raises what a job raises, and `TuiliError` when a process is killed.
+    `workers` defaults to the result of `plan_workers`. If there are several processes, each loads the model from its
+    folder. Raises what a job raises, and `TuiliError` if a process is killed.
     """
     processes, threads = workers or plan_workers(loaded, len(jobs))
     if processes == 1:
         return {name: job(loaded, _progress_of(name, progress)) for name, job in jobs.items()}
     context, others = get_context("spawn"), set(active_children())
-    queue: ProgressQueue = context.SimpleQueue()  # what a job puts into it is there before the job ends
-    folder = str(loaded.path.absolute())  # a relative one may be the name of a shipped model
+    queue: ProgressQueue = context.SimpleQueue()  # an item put by a job is available before the job ends
+    folder = str(loaded.path.absolute())  # a relative path may be the name of a shipped model
     with ProcessPoolExecutor(processes, context, _start_worker, (folder, threads, queue)) as pool:
         try:
             futures = {name: pool.submit(_run_job, name, job) for name, job in jobs.items()}
             waiting = set(futures.values())
             while waiting:
                 done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_EXCEPTION)
-                _drain(queue, progress)  # all that the finished jobs have reported
+                _drain(queue, progress)  # everything that the finished jobs reported
                 for future in done:
                     future.result()
             return {name: future.result() for name, future in futures.items()}
         except BrokenProcessPool as error:
             raise TuiliError("a process that measured the model was killed; was there too little memory?") from error
-        except BaseException:  # Ctrl-C as well: nobody waits for the results of the other jobs
+        except BaseException:  # including Ctrl-C: nobody needs the results of the other jobs
             for process in set(active_children()) - others:
                 process.terminate()
             raise

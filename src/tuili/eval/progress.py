@@ -1,11 +1,11 @@
-"""How measuring tells how far it is."""
+"""How measurements report their progress."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Progress = Callable[[str, int, int], None]
-"""Called with the name of a job, how many of its parts are finished, and how many there are."""
+"""Called with the name of a job, the number of its finished parts, and their total."""
 
 JobProgress = Callable[[int, int], None]
-"""Called with how many parts of one job are finished, and how many there are."""
+"""Called with the number of finished parts of one job, and their total."""

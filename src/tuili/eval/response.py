@@ -1,4 +1,4 @@
-"""What figures are counted from: a response to a problem, decoded alone or answered by an engine.
+"""A response to a problem, from which figures are computed: decoded alone or answered by an engine.
 
 `runner` makes the first kind, `asking` the second.
 """
@@ -34,7 +34,7 @@ class Response(Protocol):
 
     @property
     def answer(self) -> str:
-        """The answer that was written; empty where there is none."""
+        """The answer that was written; empty if there is none."""
         ...
 
     @property
@@ -44,7 +44,7 @@ class Response(Protocol):
 
     @property
     def depth(self) -> float:
-        """Mean number of layers that a token of the response used; 0.0 for an empty response."""
+        """Mean number of layers per token of the response; 0.0 for an empty response."""
         ...
 
     @property

@@ -1,6 +1,6 @@
-"""Which problems a model answers rightly, one by one: for comparing two models on the same ones.
+"""Determines for each problem whether a model answers it correctly, to compare two models on the same problems.
 
-What is told of a model by domain and level is left to `evaluation` and `file_evaluation`.
+`evaluation` and `file_evaluation` report on a model by domain and level.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from tuili.store import open_model
 from tuili.tasks import Problem
 
 SLOTS = 16
-"""Questions of a file that are answered together."""
+"""The number of questions from a file answered at once."""
 
 
 def right_answers(
     model: Path, problems: Sequence[Problem], progress: JobProgress = lambda *_: None, numbers: Numbers = "auto"
 ) -> list[bool]:
-    """Whether a model's answer to each problem is right, as `tuili eval` counts it: one attempt, at depth `auto`.
+    """Whether a model's answer to each problem is right, as counted by `tuili eval`: one attempt, at depth `auto`.
 
-    The problems are all generated ones, for a model of Tuili's own, or all of a file. `progress` is first called with
-    0, when the model is loaded; what it raises ends the measuring.
+    Either all problems are generated, for one of Tuili's own models, or all come from a file. `progress` is first
+    called with 0, once the model is loaded; an exception from it ends the measuring.
     """
     asked = [problem for problem in problems if isinstance(problem, OwnProblem)]
     if not asked:

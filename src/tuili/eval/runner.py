@@ -1,6 +1,6 @@
-"""The one runner behind every evaluation: problems in, decoded and strictly scored responses out.
+"""Turns problems into decoded and strictly scored responses, for every evaluation of generated problems.
 
-Decoding is left to `engine.decode`, scoring to `tasks`, statistics over the scores to the neighbouring files.
+`engine.decode` decodes, `tasks` scores, and the neighbouring modules compute statistics over the scores.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ScoredResponse:
 
     @property
     def answer(self) -> str:
-        """The answer that was written; empty where there is none, for example because the steps never ended."""
+        """The answer that was written; empty if there is none, for example because the steps never ended."""
         return split_response(self.generation.text).answer
 
     @property
@@ -56,7 +56,7 @@ class ScoredResponse:
 
     @property
     def depth(self) -> float:
-        """Mean number of layers that a token of the response used; 0.0 for an empty response."""
+        """Mean number of layers per token of the response; 0.0 for an empty response."""
         return fmean(self.generation.depths) if self.generation.depths else 0.0
 
 

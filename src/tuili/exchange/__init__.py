@@ -1,6 +1,6 @@
-"""Models of other houses: brought in from folders, the hub and GGUF files, and taken out to such again.
+"""Import of third-party models from folders, the hub and GGUF files, and export back to such formats.
 
-What a folder holds is read by `tuili.store`; running imported models is left to `tuili.engine`.
+`tuili.store` reads the contents of a folder; `tuili.engine` runs imported models.
 """
 
 import lazy_loader

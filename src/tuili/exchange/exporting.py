@@ -1,4 +1,4 @@
-"""Exporting an imported model to a Hugging Face folder or a GGUF file, which gets its name only if it answers alike."""
+"""Export of an imported model to a Hugging Face folder or a GGUF file, kept only if it gives the same answers."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ HF_TYPES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 
 @dataclass(frozen=True)
 class Exported:
-    """An export. kind: hf or gguf. type_name: of its matrices. prompts, tokens: answers that were compared, and their
-    tokens; all were alike. left_out: parts of Tuili that the export does not have.
+    """An export. kind: hf or gguf. type_name: the type of its matrices. prompts, tokens: the number of answers that
+    were compared, and of their tokens; all were equal. left_out: parts specific to Tuili that the export lacks.
     """
 
     path: Path
@@ -54,10 +54,10 @@ def export_model(
 
     Args:
         name: an imported model's folder, or a hub name.
-        out: a folder for hf, a file for gguf. What is there already is replaced.
-        type_name: of the matrices, one of `GGUF_TYPES`; for hf f32, f16 or bf16. By default they stay as they are.
-        report: is told what is done, how many parts of it are finished, and of how many.
-    Raises `InputError` for a model or a type that cannot be exported, `ParityError` where an answer differs.
+        out: a folder for hf, a file for gguf. Anything already there is replaced.
+        type_name: the type of the matrices, one of `GGUF_TYPES`; for hf f32, f16 or bf16. By default it is unchanged.
+        report: called with the name of the current task, the number of finished parts, and their total.
+    Raises `InputError` for a model or a type that cannot be exported, `ParityError` if an answer differs.
     """
     model = open_model(name)
     if not isinstance(model, ImportedModel):
@@ -88,7 +88,7 @@ def export_model(
 
 
 def _stored_type(model: ImportedModel) -> str:
-    """The type that holds the matrices of a folder as they are."""
+    """The type that stores the matrices of a folder without change."""
     with folder_weights(model.path, model.shape) as weights:
         kinds = {weight.kind for weight in weights if len(weight.shape) > 1}
     return kinds.pop().lower() if len(kinds) == 1 else "f32"

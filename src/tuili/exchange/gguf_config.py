@@ -1,6 +1,6 @@
-"""The configuration of a dense decoder in GGUF's metadata and in config.json of a Hugging Face folder, both ways.
+"""Converts the configuration of a dense decoder between GGUF metadata and config.json of a Hugging Face folder.
 
-What GGUF has no field for stands under keys of Tuili's own, which other readers pass over.
+Settings for which GGUF has no field are stored under Tuili's own keys, which other readers ignore.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 EOS_IDS = "tuili.eos_token_ids"
-"""All ids that end a text; GGUF itself names one."""
+"""All ids that end a text; GGUF itself has a field for only one."""
 LLAMA3_FIELDS = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
 USUAL_LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
 _SIZES = {
@@ -40,11 +40,11 @@ _UNSUPPORTED = {
     "embedding_scale": "scaled embeddings",
     "residual_scale": "scaled residuals",
 }
-"""Keys whose values, unless they are zero, change what is computed."""
+"""Keys whose values, if not zero, change what is computed."""
 
 
 class Metadata:
-    """GGUF's metadata, read by type. Raises `InputError` for what is missing or of another type."""
+    """GGUF metadata with typed access. Raises `InputError` for a value that is missing or of the wrong type."""
 
     def __init__(self, path: Path, values: Mapping[str, Value]) -> None:
         self.path, self._values = path, values
@@ -53,11 +53,11 @@ class Metadata:
         return key in self._values
 
     def names(self, prefix: str) -> list[str]:
-        """What stands behind a prefix in the keys that begin with it."""
+        """The rest of every key that begins with a prefix."""
         return sorted(key.removeprefix(prefix) for key in self._values if key.startswith(prefix))
 
     def get(self, key: str, kind: type[Any], default: Any = None) -> Any:
-        """A value, or the default where there is none; without a default it must be there."""
+        """A value, or the default if there is none; without a default the value is mandatory."""
         value = self._values.get(key, default)
         if value is None:
             raise InputError(f"{self.path} lacks {key!r} in its metadata: it is no complete model")
@@ -70,10 +70,10 @@ class Metadata:
 
 
 def read_config(path: Path, header: GgufHeader, rope_factors: Array | None) -> dict[str, Any]:
-    """What config.json is to say of the model in a file.
+    """The content of config.json for the model in a file.
 
-    rope_factors: the tensor that stretches positions as Llama 3.1 does, if the file has it.
-    Raises `InputError` for another architecture, and for what Tuili does not compute.
+    rope_factors: the tensor that scales positions as in Llama 3.1, if the file has it.
+    Raises `InputError` for other architectures, and for features that Tuili does not support.
     """
     meta = Metadata(path, header.metadata)
     family = meta.get("general.architecture", str)
@@ -153,7 +153,7 @@ def _yarn_factor(factor: float) -> float:
 
 
 def _llama3(meta: Metadata, config: dict[str, Any], factors: Array) -> dict[str, Any]:
-    """The fields whose factors these are: those that the file names, or else the usual ones of Llama 3."""
+    """The fields that yield these factors: those named in the file, or else the usual ones of Llama 3."""
     named = {name: meta.get(f"tuili.rope.{name}", float) for name in LLAMA3_FIELDS if f"tuili.rope.{name}" in meta}
     given = {"factor": float(factors.max()), **USUAL_LLAMA3, **named}
     fields: dict[str, Any] = {name: _short(value) for name, value in given.items()}
@@ -172,7 +172,7 @@ def _llama3(meta: Metadata, config: dict[str, Any], factors: Array) -> dict[str,
 
 
 def rope_factors(head_dim: int, theta: float, scaling: RopeScaling) -> Array:
-    """By how much each pair of a head turns more slowly than without scaling, float32 [D/2]."""
+    """The factor by which each pair of a head rotates more slowly than without scaling, float32 [D/2]."""
     plain = DenseShape("llama", 1, 1, 1, 1, 1, 1, head_dim, 1, theta, 1e-5)
     scaled = replace(plain, rope_scaling=scaling)
     factors: Array = rotary_frequencies(plain)[0] / rotary_frequencies(scaled)[0]
@@ -180,12 +180,12 @@ def rope_factors(head_dim: int, theta: float, scaling: RopeScaling) -> Array:
 
 
 def _short(value: float) -> float:
-    """A number of float32 as it was once written: 1e-05, not 9.999999747378752e-06."""
+    """A float32 number as it was originally written: 1e-05, not 9.999999747378752e-06."""
     return float(str(np.float32(value)))
 
 
 def add_config(writer: GGUFWriter, path: Path, shape: DenseShape) -> None:
-    """Write the configuration into a file's metadata. Raises `InputError` for what GGUF's readers cannot compute."""
+    """Write the configuration into a file's metadata. Raises `InputError` if GGUF readers do not support it."""
     if shape.family == "qwen3" and shape.query_bias:
         raise InputError(f"{path}: llama.cpp knows no Qwen3 with attention_bias: export it to hf")
     writer.add_context_length(shape.max_position_embeddings)

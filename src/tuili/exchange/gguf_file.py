@@ -1,4 +1,4 @@
-"""A GGUF file as what stands in a Hugging Face folder: configuration, tokenizer files and weights."""
+"""Reads a GGUF file as the contents of a Hugging Face folder: configuration, tokenizer files and weights."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from tuili.exchange.weight_files import Weight
 from tuili.store import DenseShape, dense_tensor_shapes
 
 _KEPT: dict[str, tuple[Kind, str]] = {"F32": ("F32", "<f4"), "F16": ("F16", "<f2"), "BF16": ("BF16", "<u2")}
-"""Formats that a folder holds as they are; all others become float32, which holds their values exactly."""
+"""Formats that a folder stores unchanged; all others become float32, which holds their values exactly."""
 READABLE = (
     *("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "TQ1_0", "TQ2_0", "MXFP4"),
     *("NVFP4", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_NL", "IQ4_XS"),
 )
-"""Quantised formats that the package `gguf` makes float32 of."""
+"""Quantised formats that the package `gguf` can convert to float32."""
 MAX_ROPE_FACTORS = 4096
 
 
 class GgufFile:
-    """A sound GGUF file of a model that Tuili can run. Raises `InputError`, in one line, for any other.
+    """A sound GGUF file of a model that Tuili can run. Raises `InputError`, with a one-line message, for any other.
 
-    config: what config.json is to say. files: those of the tokenizer and of chat templates, by name. kinds: how many
-    tensors have each format.
+    config: the content of config.json. files: those of the tokenizer and of chat templates, by name. kinds: the number
+    of tensors in each format.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,9 +45,9 @@ class GgufFile:
 
     @contextmanager
     def weights(self, shape: DenseShape) -> Iterator[list[Weight]]:
-        """The tensors that a network of this shape has, by their names in the folder, for the time of the block.
+        """Yield the tensors of a network of this shape, with their names in the folder; they are readable in the block.
 
-        Raises `InputError` where the file does not have exactly these.
+        Raises `InputError` if the file does not have exactly these tensors.
         """
         wanted = dense_tensor_shapes(shape)
         places = _checked(self.path, self.header, {gguf_name(name): size for name, size in wanted.items()})
@@ -95,6 +95,6 @@ def _read(path: Path, file: BinaryIO, name: str, place: TensorPlace) -> Array:
     from gguf import GGMLQuantizationType, dequantize
 
     rows = data.reshape(*place.shape[:-1], -1)
-    with np.errstate(all="ignore"):  # what is not finite is refused when it is written
+    with np.errstate(all="ignore"):  # numbers that are not finite are refused on writing
         numbers: Array = dequantize(rows, GGMLQuantizationType[place.kind]).astype("<f4", copy=False)
     return numbers.reshape(place.shape)

@@ -1,8 +1,8 @@
-"""The header of a GGUF file, read with every length checked before memory is taken for it.
+"""Reads the header of a GGUF file, and checks every length before allocating memory for it.
 
-The layout is that of https://github.com/ggml-org/ggml/blob/master/docs/gguf.md: magic, version, counts, metadata,
-places of tensors, padding, tensors. The reader of the package `gguf` trusts all lengths and is slow for vocabularies;
-its tables of number formats are used. What metadata and tensors mean is left to the neighbours.
+The layout follows https://github.com/ggml-org/ggml/blob/master/docs/gguf.md: magic, version, counts, metadata, places
+of tensors, padding, tensors. The reader in the package `gguf` trusts all lengths and is slow for vocabularies; only its
+tables of number formats are used. The neighbouring modules interpret metadata and tensors.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ class TensorPlace:
 
 @dataclass(frozen=True)
 class GgufHeader:
-    """What stands before the tensors of a GGUF file."""
+    """The part of a GGUF file before its tensors."""
 
     metadata: dict[str, Value]
     tensors: dict[str, TensorPlace]
 
 
 def read_header(path: Path) -> GgufHeader:
-    """The header of a file. Raises `InputError`, in one line, for a file that is no sound GGUF of this byte order."""
+    """The header of a file. Raises `InputError`, in one line, if it is not a sound GGUF file of this byte order."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -72,7 +72,7 @@ def read_header(path: Path) -> GgufHeader:
 
 
 class _Bytes:
-    """The bytes of a header in order; asking for more than the file or a header may have is refused."""
+    """The bytes of a header in order; a request for more than the file has, or a header may have, is refused."""
 
     def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
         self._path, self._file, self._left = path, file, min(size, MAX_HEADER_BYTES)
@@ -165,7 +165,7 @@ def _value(path: Path, key: str, data: _Bytes) -> Value:
         raise InputError(f"{path} is damaged: {key!r} in its header has the type {kind}, which does not exist")
     inner, count = data.number("<I"), data.number("<Q")
     if inner == _STRING:
-        data.check(8 * count)  # each has at least its length
+        data.check(8 * count)  # each text takes at least the 8 bytes of its length
         return [data.text() for _ in range(count)]
     if inner not in _SCALARS:
         raise InputError(f"{path} is damaged: {key!r} in its header is a list of type {inner}, which cannot be read")
@@ -174,7 +174,7 @@ def _value(path: Path, key: str, data: _Bytes) -> Value:
 
 
 def _tensor(path: Path, data: _Bytes) -> tuple[str, str, tuple[int, ...], int, int]:
-    """Name, kind, shape, offset and bytes of the next tensor."""
+    """The name, kind, shape, offset and size in bytes of the next tensor."""
     from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
     name, dimensions = data.text(), data.number("<I")

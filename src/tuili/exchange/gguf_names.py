@@ -1,7 +1,7 @@
-"""What GGUF calls the tensors of a dense decoder, and in which order it keeps the rows of queries and keys.
+"""GGUF's names for the tensors of a dense decoder, and its order of the rows of queries and keys.
 
-llama.cpp turns neighbouring rows of a Llama's heads against each other, Hugging Face the halves of a head: their rows
-of queries and keys stand in different orders. Qwen's are the same in both.
+For Llama models, llama.cpp rotates pairs of neighbouring rows of a head, and Hugging Face pairs its two halves:
+therefore, their rows of queries and keys are ordered differently. For Qwen models, both use the same order.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _IN_LAYER = {
     "mlp.down_proj": "ffn_down",
 }
 ROPE_FACTORS = "rope_freqs.weight"
-"""The tensor by which a GGUF file stretches positions as Llama 3.1 does; Hugging Face has fields in config.json."""
+"""The tensor that scales positions as in Llama 3.1 in a GGUF file; Hugging Face has fields in config.json."""
 
 
 def gguf_name(name: str) -> str:
-    """The name in GGUF of a tensor with this name in a Hugging Face folder."""
+    """The GGUF name of a tensor with this Hugging Face name."""
     stem, _, ending = name.rpartition(".")
     if stem in _AROUND:
         return f"{_AROUND[stem]}.{ending}"
@@ -41,7 +41,7 @@ def gguf_name(name: str) -> str:
 
 
 def to_gguf_rows(name: str, array: Array, shape: DenseShape) -> Array:
-    """A tensor with this Hugging Face name in the order of rows that GGUF wants."""
+    """A tensor with this Hugging Face name, with its rows in GGUF's order."""
     heads = _rotated_heads(name, shape)
     if not heads:
         return array
@@ -50,7 +50,7 @@ def to_gguf_rows(name: str, array: Array, shape: DenseShape) -> Array:
 
 
 def from_gguf_rows(name: str, array: Array, shape: DenseShape) -> Array:
-    """A tensor with this Hugging Face name as its folder wants it, from the order of GGUF."""
+    """A tensor with this Hugging Face name, with its rows converted from GGUF's order."""
     heads = _rotated_heads(name, shape)
     if not heads:
         return array
@@ -59,7 +59,7 @@ def from_gguf_rows(name: str, array: Array, shape: DenseShape) -> Array:
 
 
 def _rotated_heads(name: str, shape: DenseShape) -> int:
-    """Over how many heads the rows of a tensor stand in another order; 0 where they do not."""
+    """The number of heads of a tensor whose rows are ordered differently; 0 if they are not."""
     if shape.family != "llama":
         return 0
     if ".q_proj." in name:

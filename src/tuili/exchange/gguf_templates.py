@@ -1,4 +1,4 @@
-"""Chat templates in GGUF's metadata: the usual one under one key, and each of the others under a key with its name.
+"""Chat templates in GGUF metadata: the default one under one key, and each named one under a key with its name.
 
 In a Hugging Face folder they are the files of `tuili.store.template_file`.
 """
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 KEY, NAMES_KEY = "tokenizer.chat_template", "tokenizer.chat_templates"
 _NAME = re.compile("[A-Za-z0-9_]{1,64}")
-"""The names that GGUF has: its usual writer makes `_` of every other letter, so that two names may become one."""
+"""The names that GGUF allows: its usual writer replaces other characters by `_`, so that two names may collide."""
 
 
 def read_templates(meta: Metadata) -> dict[str, str]:
-    """The templates of a file, by their paths in a folder. Raises `InputError` for a name that no template can have."""
+    """The templates of a file, by their paths in a folder. Raises `InputError` for an invalid template name."""
     texts = {name: meta.get(f"{KEY}.{name}", str) for name in meta.names(f"{KEY}.")}
     for name in texts:
         if not _NAME.fullmatch(name):
@@ -32,7 +32,7 @@ def read_templates(meta: Metadata) -> dict[str, str]:
 
 
 def add_templates(writer: GGUFWriter, model: ImportedModel) -> None:
-    """Write all templates of a model. Raises `InputError` for a name that GGUF has not."""
+    """Write all templates of a model. Raises `InputError` for a name that GGUF does not allow."""
     texts = {} if model.tokenizer.template is None else model.tokenizer.template.sources
     names = [name for name in texts if name != DEFAULT_TEMPLATE]
     for name in names:

@@ -1,6 +1,6 @@
-"""A vocabulary of byte-level BPE in GGUF's metadata, and as the tokenizer files of a Hugging Face folder, both ways.
+"""Converts a byte-level BPE vocabulary between GGUF metadata and the tokenizer files of a Hugging Face folder.
 
-Chat templates are left to `gguf_templates`.
+`gguf_templates` handles chat templates.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from gguf import GGUFWriter
 
 NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
-"""Types of entries, as ggml counts them; unknown and byte entries are sentencepiece's."""
+"""Types of entries, as numbered by ggml; only sentencepiece has unknown and byte entries."""
 KEY = "tokenizer.ggml"
 NAMED = {"bos_token": "bos", "eos_token": "eos", "pad_token": "padding", "unk_token": "unknown"}
 _VERY_LONG = 10**30
 
 
 def read_vocabulary(path: Path, header: GgufHeader) -> dict[str, str]:
-    """The files of the tokenizer itself, by name, of the model in a GGUF file.
+    """The tokenizer files, by name, for the model in a GGUF file, without chat templates.
 
-    Raises `InputError` for a file without a vocabulary, for one of another kind, and for one that is damaged.
+    Raises `InputError` if the vocabulary is missing, of another kind, or damaged.
     """
     meta = Metadata(path, header.metadata)
     kind = meta.get(f"{KEY}.model", str, "no_vocab")
@@ -88,7 +88,7 @@ def _token(meta: Metadata, key: str, tokens: list[str]) -> str | None:
 
 
 def _state(path: Path, pre: str, tokens: list[str], types: list[Any], merges: list[str]) -> State:
-    """What `tokenizer.json` says. Added tokens also stand in the vocabulary, so that each keeps its id."""
+    """The content of `tokenizer.json`. Added tokens are also in the vocabulary, so that each keeps its id."""
     pre_tokenizer, normalizer, whole = PRE_TOKENIZERS[pre]
     vocabulary = dict[str, int]()
     for number, (text, kind) in enumerate(zip(tokens, types, strict=True)):
@@ -131,7 +131,7 @@ def _state(path: Path, pre: str, tokens: list[str], types: list[Any], merges: li
 
 
 def _template(bos: str | None, eos: str | None, ids: dict[str, int]) -> State:
-    """The processor that puts these tokens around a text."""
+    """The post-processor that puts these tokens around a text."""
 
     def around(*parts: State) -> list[State]:
         first = [{"SpecialToken": {"id": bos, "type_id": 0}}] if bos else []
@@ -155,7 +155,7 @@ def _check(path: Path, state: State) -> None:
 def add_vocabulary(writer: GGUFWriter, model: ImportedModel) -> None:
     """Write the vocabulary of a folder into a file's metadata.
 
-    Raises `InputError` for a tokenizer that is no byte-level BPE, or that cuts texts as llama.cpp cannot.
+    Raises `InputError` for a tokenizer that is not byte-level BPE, or whose pre-tokenizer llama.cpp does not have.
     """
     file, shape = model.path / "tokenizer.json", model.shape
     state: State = json.loads(model.tokenizer.files["tokenizer.json"])
@@ -189,7 +189,7 @@ def add_vocabulary(writer: GGUFWriter, model: ImportedModel) -> None:
 
 
 def _number(model: ImportedModel, name: str, number: int | None) -> int | None:
-    """The id of a special token: that of config.json, or else of the token that tokenizer_config.json names so."""
+    """The id of a special token: the one given (from config.json), or else the one named in tokenizer_config.json."""
     if number is not None:
         return number
     named = json.loads(model.tokenizer.files.get("tokenizer_config.json", b"{}")).get(name)

@@ -1,4 +1,4 @@
-"""Writing an imported model as a GGUF file that llama.cpp reads."""
+"""Writes an imported model as a GGUF file that llama.cpp can read."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from gguf import GGUFWriter
 
 GGUF_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_0", "q5_1", "q4_0", "q4_1")
-"""What matrices may become. Vectors stay float32, as llama.cpp wants them."""
+"""The types available for matrices. Vectors stay float32, as llama.cpp requires."""
 _FILE_TYPES = {"f32": "ALL_F32"}
 _EMBEDDING_KIND = "Q8_0"
-"""Of embedding and head where other matrices have fewer bits, which these bear badly."""
+"""The type of the embedding and the head if other matrices have fewer bits, from which these suffer too much."""
 
 
 def tensor_kinds(model: ImportedModel, type_name: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-    """The number format that each tensor gets, by its name in the folder.
+    """The number format of each tensor, by its name in the folder.
 
-    Rows that are no whole number of blocks become F16, as in llama.cpp's own converter.
+    A tensor whose rows are not a whole number of blocks becomes F16, as in llama.cpp's own converter.
     """
     from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
@@ -50,7 +50,7 @@ def tensor_kinds(model: ImportedModel, type_name: str, shapes: Mapping[str, tupl
 
 
 def quantized(name: str, array: Array, kind: str) -> Array:
-    """Numbers of float32 as a file holds them. Raises `InputError` where one is too large for float16."""
+    """Float32 numbers as stored in a file. Raises `InputError` if one is too large for float16."""
     from gguf import GGMLQuantizationType, quantize
 
     if kind == "F16":
@@ -60,7 +60,7 @@ def quantized(name: str, array: Array, kind: str) -> Array:
 
 
 def rounded(name: str, array: Array, kind: str) -> Array:
-    """Numbers of float32 as they are read back from a file."""
+    """Float32 numbers as they are read back from a file."""
     from gguf import GGMLQuantizationType, dequantize
 
     read: Array = dequantize(quantized(name, array, kind), GGMLQuantizationType[kind]).reshape(array.shape)
@@ -68,7 +68,7 @@ def rounded(name: str, array: Array, kind: str) -> Array:
 
 
 def write_gguf(path: Path, model: ImportedModel, type_name: str, kinds: Mapping[str, str], report: Report) -> None:
-    """Write a file. Raises `InputError` for what llama.cpp cannot compute or cut."""
+    """Write a file. Raises `InputError` if llama.cpp does not support the network or the tokenizer."""
     from gguf import GGUFWriter, LlamaFileType
 
     with closing(GGUFWriter(path, model.shape.family)) as writer, folder_weights(model.path, model.shape) as weights:
@@ -89,14 +89,14 @@ def write_gguf(path: Path, model: ImportedModel, type_name: str, kinds: Mapping[
         writer.write_ti_data_to_file()
         if factors is not None:
             writer.write_tensor_data(factors)
-        for done, weight in enumerate(weights, start=1):  # one after another: the model never stands in memory
+        for done, weight in enumerate(weights, start=1):  # one by one: the model is never in memory as a whole
             array = to_gguf_rows(weight.name, to_float32(weight.load()), model.shape)
             writer.write_tensor_data(quantized(weight.name, array, kinds[weight.name]))
             report("weights", done, len(weights))
 
 
 def _add_place(writer: GGUFWriter, name: str, shape: tuple[int, ...], kind: str) -> None:
-    """Announce a tensor whose numbers follow later."""
+    """Declare a tensor whose data follows later."""
     from gguf import GGMLQuantizationType
     from gguf.quants import quant_shape_to_byte_shape
 

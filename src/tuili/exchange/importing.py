@@ -1,7 +1,7 @@
-"""Importing a dense model: from a Hugging Face folder, the hub, a GGUF file or by name, into a folder of its own.
+"""Import of a dense model from a Hugging Face folder, the hub, a GGUF file or by name, into its own folder.
 
-The result is a standard Hugging Face folder with the lineage of the import. It takes its name when all of it is there
-and has been checked.
+The result is a standard Hugging Face folder with the lineage of the import. It gets its final name only when it is
+complete and has been checked.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from tuili.store import (
 
 Dtype = Literal["keep", "float32", "float16", "bfloat16"]
 DTYPES: dict[str, Kind | None] = {"keep": None, "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
-"""What the weights of an import may become."""
+"""The types available for the weights of an import."""
 NAMED_SOURCES = {"smollm2": SMOLLM2}
-"""Models that are found by a short name."""
+"""Models that can be imported by a short name."""
 ADAPTER_FILE = "adapter_config.json"
 CARRIED_FILES = ("generation_config.json",)
 
@@ -53,11 +53,12 @@ def import_model(
 
     Args:
         source: a name of `NAMED_SOURCES`, a GGUF file, a model folder, or a hub name (owner/name).
-        out: the folder; a model folder that is there already is replaced as a whole.
-        dtype: of the weights; `keep` changes no number: what is quantised becomes float32.
-        report: is told what is done, how many parts of it are finished, and of how many.
+        out: the folder; an existing model folder is replaced as a whole.
+        dtype: the type of the weights; `keep` changes no value: quantised weights become float32.
+        report: called with the name of the current task, the number of finished parts, and their total.
         fetch: gets the file of a named source.
-    Raises `InputError`, in one line, for a source that is damaged, unsafe or not supported; then nothing is written.
+    Raises `InputError`, with a one-line message, if the source is damaged, unsafe or not supported; then nothing is
+    written.
     """
     check_folder_place(out)
     path = Path(source)
@@ -100,13 +101,13 @@ def _import_folder(source: str, out: Path, dtype: Dtype, report: Report) -> Impo
 
 
 def check_other_folder(source: Path, out: Path) -> None:
-    """Raise `InputError` where a model would take the place of itself, and of what Tuili has added to it."""
+    """Raise `InputError` if a model would overwrite itself, and with it what Tuili has added to it."""
     if out.resolve() == source.resolve():
         raise InputError(f"{out} is the model itself: choose another folder")
 
 
 def _of_hub(name: str, snapshot: Path) -> dict[str, Any]:
-    """A folder of the hub's cache is called by its revision."""
+    """The origin of a folder in the hub's cache, which is named after its revision."""
     return {"source": name, "revision": snapshot.name}
 
 
@@ -118,7 +119,7 @@ def write_model(
     kind: Kind | None,
     report: Report,
 ) -> None:
-    """Write a Hugging Face folder. kind: the format that all weights get; None leaves each as it is."""
+    """Write a Hugging Face folder. kind: the format for all weights; None leaves each unchanged."""
     weights = [weight if kind is None else weight.rounded(kind) for weight in weights]
     (matrices,) = (weight.kind for weight in weights if weight.name.endswith("embed_tokens.weight"))
     kinds = {weight.kind for weight in weights if len(weight.shape) > 1}
@@ -133,7 +134,7 @@ def write_model(
 
 
 def carried_files(model: ImportedModel) -> dict[str, str]:
-    """The files of a folder that an import or an export takes over as they are: of the tokenizer and of generation."""
+    """The files of a folder that an import or export copies unchanged: those of the tokenizer and of generation."""
     files = {name: data.decode() for name, data in model.tokenizer.files.items()}
     for name in CARRIED_FILES:
         if (model.path / name).is_file():
@@ -142,19 +143,19 @@ def carried_files(model: ImportedModel) -> dict[str, str]:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """What config.json of a sound folder says."""
+    """The content of config.json of a sound folder."""
     config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return config
 
 
 @contextmanager
 def folder_weights(folder: Path, shape: DenseShape) -> Iterator[list[Weight]]:
-    """The tensors of a folder, for the time of the block."""
+    """Yield the tensors of a folder; they are readable within the block."""
     with open_tensors(folder, shape) as tensors:
 
         def weight(name: str) -> Weight:
             stored = tensors.kind(name)
-            if stored == "F16":  # which is read as float32
+            if stored == "F16":  # it is read as float32
                 return Weight(name, tensors.shape(name), "F16", lambda: tensors[name].astype("<f2"))
             return Weight(name, tensors.shape(name), "BF16" if stored == "BF16" else "F32", lambda: tensors[name])
 
@@ -163,14 +164,14 @@ def folder_weights(folder: Path, shape: DenseShape) -> Iterator[list[Weight]]:
 
 @contextmanager
 def _made(source: Path, out: Path, recipe: dict[str, Any]) -> Iterator[Path]:
-    """A folder that becomes `out`, with its lineage, when the block has filled it with a sound model."""
+    """Yield a folder that becomes `out`, with its lineage, once the block has filled it with a sound model."""
     with replaced_folder(out) as fresh:
         fresh.mkdir()
         try:
             yield fresh
             write_lineage(fresh, (replace(LineageEntry("import", recipe=recipe), hash=model_hash(fresh)),))
             open_model(fresh)
-        except ModelFolderError as error:  # of the source, in truth
+        except ModelFolderError as error:  # the fault is in the source
             text = str(error).replace(f"{fresh / 'config.json'}", str(source)).replace(str(fresh), str(source))
             raise ModelFolderError(text) from error
 

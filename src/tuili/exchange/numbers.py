@@ -1,6 +1,6 @@
-"""Number formats of weights: what safetensors calls them, and rounding from one to another.
+"""Number formats of weights: their safetensors names, and rounding from one to another.
 
-In memory BF16 is uint16 with its bits, as in `tuili.store`; the others are numpy's own types.
+In memory, BF16 is held as its bits in uint16, as in `tuili.store`; the others are native numpy types.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ Array = np.ndarray[Any, Any]
 Kind = Literal["F32", "F16", "BF16"]
 NUMPY = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 DTYPE = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-"""What config.json calls them."""
+"""Their names in config.json."""
 
 
 def to_float32(array: Array) -> Array:
-    """The numbers in float32, which holds those of all three formats exactly."""
+    """The numbers in float32, which represents all three formats exactly."""
     if array.dtype == np.uint16:
         wide: Array = array.astype("<u4") << 16
         return wide.view("<f4")
@@ -28,7 +28,7 @@ def to_float32(array: Array) -> Array:
 
 
 def from_float32(name: str, array: Array, kind: Kind) -> Array:
-    """The nearest numbers of a format, ties to even. Raises `InputError` where one is too large for it."""
+    """The nearest numbers in a format, with ties to even. Raises `InputError` if one is too large for it."""
     if kind == "F32":
         return array
     if kind == "F16":
@@ -43,7 +43,7 @@ def from_float32(name: str, array: Array, kind: Kind) -> Array:
 
 
 def check_finite(name: str, array: Array) -> None:
-    """Raise `InputError` where a weight is infinite or no number."""
+    """Raise `InputError` if a weight is infinite or NaN."""
     sound = ((array & 0x7F80) != 0x7F80).all() if array.dtype == np.uint16 else np.isfinite(array).all()
     if not sound:
         raise InputError(f"tensor {name} has numbers that are not finite: the weights are damaged")

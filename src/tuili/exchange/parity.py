@@ -1,8 +1,9 @@
 """Token parity: an exported model, read back, answers prompts with exactly the tokens of the original.
 
-Both are run by transformers, greedily and in the same batches. Where an export rounds weights, the original's are
-rounded alike first, so that any other difference shows: an order of rows, a name, a position, a token. The prompts are
-also compared as the chat template has them; the answers go on with the bare questions, which takes half the time.
+transformers runs both, greedily and in the same batches. If an export rounds weights, the original's weights are first
+rounded in the same way, so that any other difference shows: in the order of rows, a name, a position, a token. The
+prompts rendered by the chat template are compared too; the answers continue the bare questions, which takes half the
+time.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ Rounding = Callable[[str, Array], Array]
 
 
 class ParityError(TuiliError):
-    """An export does not answer as its original does."""
+    """An export does not give the same answers as its original."""
 
 
 def parity_prompts(count: int = PROMPTS) -> list[str]:
-    """Short questions of all domains, in English and Chinese by turns; always the same."""
+    """Short questions from all domains, alternately in English and Chinese; always the same ones."""
 
     def questions(language: Language) -> Iterator[str]:
         for index in itertools.count():
@@ -45,10 +46,10 @@ def parity_prompts(count: int = PROMPTS) -> list[str]:
 
 
 def check_parity(original: ImportedModel, exported: Path, rounding: Rounding, report: Report, count: int) -> int:
-    """Compare prompts and answers of a model and of its export, which has been read back into a folder.
+    """Compare the prompts and answers of a model with those of its export, which was read back into a folder.
 
-    rounding: what the export does to a weight, by name and in float32.
-    Returns the number of tokens that were written alike. Raises `ParityError` at the first that differs.
+    rounding: what the export does to a weight, given its name and float32 values.
+    Returns the number of tokens, all equal. Raises `ParityError` at the first difference.
     """
     read_back = open_model(exported)
     if not isinstance(read_back, ImportedModel):
@@ -77,14 +78,14 @@ def _chat_ids(model: ImportedModel, prompt: str) -> list[int]:
 
 
 def _templates(model: ImportedModel) -> dict[str, str]:
-    """By name, which includes those that these prompts do not need."""
+    """All templates by name, including those that these prompts do not need."""
     return {} if model.tokenizer.template is None else model.tokenizer.template.sources
 
 
 def _answers(
     model: ImportedModel, prompts: Sequence[Sequence[int]], rounding: Rounding, report: Callable[[int], None]
 ) -> list[list[int]]:
-    """The tokens that a model writes behind each prompt, greedily, up to what ends a text."""
+    """The tokens that a model writes greedily after each prompt, up to a token that ends the text."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -93,7 +94,7 @@ def _answers(
             model.path, dtype=torch.float32, local_files_only=True, use_safetensors=True
         ).eval()
     with torch.no_grad():
-        for name, parameter in network.named_parameters():  # a tied head is in it once
+        for name, parameter in network.named_parameters():  # a tied head occurs only once
             parameter.copy_(torch.from_numpy(rounding(name, parameter.numpy().copy())))
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     answers: list[list[int]] = [[] for _ in prompts]

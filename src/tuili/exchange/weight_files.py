@@ -1,7 +1,7 @@
-"""Writing the weights of a Hugging Face folder, one tensor after another: a whole model never stands in memory.
+"""Writes the weights of a Hugging Face folder, one tensor after another: a whole model is never in memory.
 
-Equal tensors always give equal bytes: a file lists the widest numbers first, then names in order, as safetensors' own
-writer does.
+Equal tensors always give equal bytes: like safetensors' own writer, a file orders tensors by width, widest first, and
+then by name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Report = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Weight:
-    """A tensor that is to be written. kind: the format it has; load: reads it, BF16 as bits in uint16."""
+    """A tensor to be written. kind: its format; load: reads it, BF16 as bits in uint16."""
 
     name: str
     shape: tuple[int, ...]
@@ -33,7 +33,7 @@ class Weight:
 
     @property
     def bytes(self) -> int:
-        """What it takes in a file."""
+        """Its size in a file, in bytes."""
         return prod(self.shape) * np.dtype(NUMPY[self.kind]).itemsize
 
     def rounded(self, kind: Kind) -> Weight:
@@ -44,9 +44,9 @@ class Weight:
 
 
 def write_weights(folder: Path, weights: Sequence[Weight], report: Report, limit: int = MAX_FILE_BYTES) -> None:
-    """Write tensors into a folder: into one file, or with an index into several of at most `limit` bytes each.
+    """Write tensors into a folder: into one file, or into several of at most `limit` bytes each with an index.
 
-    Raises `InputError` for a tensor with numbers that are not finite.
+    Raises `InputError` for a tensor with non-finite numbers.
     """
     groups = [list[Weight]()]
     for weight in sorted(weights, key=lambda weight: weight.name):

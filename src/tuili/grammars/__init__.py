@@ -1,6 +1,6 @@
-"""Grammars: the form that a text is to have, by the library llguidance, as a mask over the vocabulary at each token.
+"""Grammars: constrain the form of a text with the library llguidance, by a mask over the vocabulary at each token.
 
-The engine masks the logits by it; which forms a request may ask for is left to the server.
+The engine masks the logits with it; the server decides which forms a request may ask for.
 """
 
 import lazy_loader

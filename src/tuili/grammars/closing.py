@@ -1,7 +1,7 @@
-"""Forbids further properties where a schema names some and does not speak of others: models would make them up.
+"""Forbids additional properties if a schema names some and does not mention others: models would invent them.
 
-An object that several schemas describe together is closed only by one that names all properties that they speak of:
-otherwise, some of these could not be written. Where the schemas stand is left to `schema_parts`.
+If several schemas describe an object together, only one that names all properties mentioned by any of them closes it:
+otherwise, some of these could not be written. `schema_parts` finds the schemas.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 from tuili.grammars.schema_parts import Part
 
 MAX_STEPS = 50_000
-"""Schemas that are looked at, each once for every set of schemas that describe a value together."""
+"""The number of schemas examined; each counts once for every set of schemas that describe a value together."""
 Schema = dict[str, Any]
 
 
 def close(found: Sequence[Part]) -> None:
-    """Close the objects of a schema, unless it takes too many steps. found: all its schemas, itself first."""
+    """Close the objects of a schema, unless that takes too many steps. found: all its schemas, itself first."""
     targets = {id(part.schema): part.target for part in found if "$ref" in part.schema}
     if any(target is None for target in targets.values()):
-        return  # what a reference adds is not known
+        return  # the content of a reference is unknown
     reached, left_open, seen, steps = set[int](), set[int](), {frozenset[int]()}, 0
     waiting: list[list[Schema]] = [[found[0].schema]]
     while waiting:
@@ -45,8 +45,8 @@ def close(found: Sequence[Part]) -> None:
 
 
 def _ways(together: list[Schema], targets: Mapping[int, Any]) -> Iterator[tuple[list[Schema], bool]]:
-    """The sets of schemas that describe a value which these schemas describe: one for every choice of alternatives.
-    Those to which a choice adds others come before, and are not whole.
+    """The sets of schemas that describe a value described by these schemas: one for every choice of alternatives.
+    A set that a choice still extends comes earlier and is not whole.
     """
     waiting: list[tuple[dict[int, Schema], Iterator[list[Any]], list[list[Any]]]] = [({}, iter([together]), [])]
     while waiting:
@@ -68,7 +68,7 @@ def _ways(together: list[Schema], targets: Mapping[int, Any]) -> Iterator[tuple[
 
 
 def _naming_all(members: Sequence[Schema]) -> Iterator[Schema]:
-    """Those among schemas that name all properties which any of them speaks of."""
+    """Those schemas that name all properties mentioned by any of the schemas."""
     names = {name for one in members for name in _named(one, "properties")}
     names |= {name for one in members for name in _listed(one, "required") if isinstance(name, str)}
     others = [one for one in members if one.get("additionalProperties", False) is not False]
@@ -80,12 +80,12 @@ def _naming_all(members: Sequence[Schema]) -> Iterator[Schema]:
 
 
 def _inside(members: Sequence[Schema]) -> Iterator[list[Schema]]:
-    """The schemas that may describe one part of a value together."""
+    """The sets of schemas that may together describe one part of a value."""
     further = [one.get("additionalProperties") for one in members]
     patterned = {id(part): part for one in members for part in _named(one, "patternProperties").values()}
     for name in dict.fromkeys(name for one in members for name in _named(one, "properties")):
         named = [_named(one, "properties").get(name, other) for one, other in zip(members, further, strict=True)]
-        yield _schemas([*named, *patterned.values()])  # whether a pattern fits the name is not tried
+        yield _schemas([*named, *patterned.values()])  # patterns are not matched against the name
     for pattern in dict.fromkeys(pattern for one in members for pattern in _named(one, "patternProperties")):
         pairs = zip(members, further, strict=True)
         yield _schemas(_named(one, "patternProperties").get(pattern, other) for one, other in pairs)
@@ -97,7 +97,7 @@ def _inside(members: Sequence[Schema]) -> Iterator[list[Schema]]:
 
 
 def _items(schema: Schema) -> tuple[list[Any], Any]:
-    """The schemas of an array's first elements, and that of the others."""
+    """The schemas of an array's first elements, and the schema of the remaining ones."""
     if isinstance(schema.get("items"), list):
         return schema["items"], schema.get("additionalItems")
     return _listed(schema, "prefixItems"), schema.get("items")

@@ -1,4 +1,4 @@
-"""Compiles grammars for the vocabulary of one tokenizer, and keeps those that were used last.
+"""Compiles grammars for the vocabulary of one tokenizer, and caches the most recently used ones.
 
 Dimensions: V vocabulary.
 """
@@ -20,14 +20,14 @@ from tuili.grammars.json_rules import limits
 from tuili.grammars.state import GrammarState
 from tuili.steps import END_THINK, THINK
 
-if TYPE_CHECKING:  # the library is loaded when the first grammar comes
+if TYPE_CHECKING:  # the library is loaded for the first grammar
     from llguidance import LLMatcher, LLTokenizer
 
 KEPT_GRAMMARS = 32
 MAX_CHARACTERS = 300_000
-"""Of the rules of a grammar."""
+"""The limit for the rules of a grammar."""
 CLOSED_WITHIN = 4
-"""Tokens at the end of a prompt among which the end of thinking means that the model is not to think."""
+"""If thinking ends within this many tokens of the end of a prompt, the model is not to think."""
 Thinking = Literal["open", "possible", "none"]
 
 
@@ -36,7 +36,7 @@ class Vocabulary(Protocol):
 
     @property
     def backend(self) -> tokenizers.Tokenizer:
-        """The tokenizer of the library."""
+        """The library's tokenizer."""
         ...
 
     @property
@@ -50,7 +50,7 @@ class Vocabulary(Protocol):
         ...
 
     def token_bytes(self, token: int) -> bytes:
-        """The bytes of text that an id stands for."""
+        """The bytes of text that an id represents."""
         ...
 
     def encode_text(self, text: str) -> list[int]:
@@ -60,7 +60,7 @@ class Vocabulary(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class CompiledGrammar:
-    """A grammar for one vocabulary of so many entries. matcher: stands at the beginning, and is only copied."""
+    """A grammar for one vocabulary of `size` entries. matcher: in its initial state; it is only ever copied."""
 
     matcher: LLMatcher
     end_ids: tuple[int, ...]
@@ -76,7 +76,7 @@ class CompiledGrammar:
         return GrammarState(self)
 
     def accepts(self, written: Sequence[int]) -> bool:
-        """Whether these tokens, the last of which ends the text, are a whole text of the grammar."""
+        """Whether these tokens, the last of which ends the text, form a complete text of the grammar."""
         return self.begin().accepts(written)
 
 
@@ -88,10 +88,10 @@ class GrammarCompiler:
         self._compiled = lru_cache(KEPT_GRAMMARS)(self._compile)
 
     def compile(self, grammar: Grammar, prompt: Sequence[int]) -> CompiledGrammar:
-        """The grammar of what stands behind a prompt: a model that thinks may do so first, and must where the prompt
-        has begun it.
+        """The grammar of the text after a prompt: a model that thinks may think first, and must do so if the prompt
+        opens the thinking.
 
-        Raises `InputError` for a grammar that takes too much work, or that no text fits.
+        Raises `InputError` for a grammar that takes too much work, or that no text matches.
         """
         return self._compiled(grammar, self._thinking(prompt))
 
@@ -108,7 +108,7 @@ class GrammarCompiler:
 
     @cached_property
     def _marks(self) -> tuple[int | None, int | None]:
-        """The tokens before and behind a model's thinking."""
+        """The tokens that open and close a model's thinking."""
         return self._tokenizer.backend.token_to_id(THINK), self._tokenizer.backend.token_to_id(END_THINK)
 
     @cached_property
@@ -145,7 +145,7 @@ class GrammarCompiler:
 
 
 class _Entries:
-    """A vocabulary as the library reads it."""
+    """A vocabulary in the form that the library reads."""
 
     def __init__(self, tokenizer: Vocabulary, special: set[int]) -> None:
         self.eos_token_id, self.bos_token_id = tokenizer.end_ids[0], None

@@ -1,5 +1,5 @@
-"""The description of a form: rules in the dialect of Lark that llguidance reads. How they are compiled is left to
-`compiler`, what of a rule is a JSON schema to `json_rules`.
+"""The description of a form: rules in llguidance's dialect of Lark. `compiler` compiles them; `json_rules` makes rules
+from JSON schemas.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from tuili.grammars.json_rules import json_rule
 
 @dataclass(frozen=True)
 class Grammar:
-    """The form of an answer. rules: lines of Lark, of which `body` is the whole text behind any thinking."""
+    """The form of an answer. rules: lines of Lark, in which `body` is the whole text after any thinking."""
 
     rules: str
 
     @classmethod
     def of_json(cls, schema: Mapping[str, Any], place: str = "schema") -> Grammar:
-        """JSON of a schema, and nothing beside it. Raises `SchemaFault`, as `json_rule` does."""
+        """JSON that matches a schema, and nothing else. Raises `SchemaFault`, as `json_rule` does."""
         return cls(f"body: {json_rule(schema, place)}")
 
 
 def quoted(text: str) -> str:
-    """A text as it stands in a rule."""
+    """A text as it is quoted in a rule."""
     return json.dumps(text)

@@ -1,6 +1,6 @@
-"""JSON schemas as parts of rules. A schema that is too large, or has a keyword that llguidance cannot keep, is refused
-with the place of what is wrong. Where the schemas inside a schema stand is left to `schema_parts`, which objects have
-no further properties to `closing`.
+"""JSON schemas as parts of rules. A schema that is too large, or has a keyword that llguidance cannot enforce, is
+refused with the place of the fault. `schema_parts` finds the schemas inside a schema, `closing` decides which objects
+allow no additional properties.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from tuili.errors import InputError
 from tuili.grammars.closing import close
 from tuili.grammars.schema_parts import DEFINITIONS, Part, parts, schemas
 
-if TYPE_CHECKING:  # the library is loaded when the first grammar comes
+if TYPE_CHECKING:  # the library is loaded for the first grammar
     from llguidance import LLParserLimits
 
 MAX_SCHEMA_CHARACTERS, MAX_SCHEMA_DEPTH = 100_000, 60
-"""Of a schema as JSON text, and objects and arrays of it inside each other."""
+"""Limits for a schema as JSON text, and for the nesting of its objects and arrays."""
 MAX_FACTOR = 10_000
-"""The largest `multipleOf`, as the numerator of a fraction: the automaton of the multiples has so many states."""
+"""The largest `multipleOf`, as the numerator of a fraction: the automaton of its multiples has that many states."""
 OPTIONS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-"""Blanks stand behind commas and colons alone: otherwise a model could write blanks until its budget ends."""
+"""Blanks are allowed only after commas and colons: otherwise a model could write blanks until its budget ends."""
 PLAIN_FORMATS = {"password", "path", "file-path", "directory-path", "binary", "byte", "json-string"}
-"""Values of `format` that tell readers what a text is for, and say nothing of its characters."""
+"""Values of `format` that describe the purpose of a text but do not restrict its characters."""
 MAX_TRIALS = 200
-"""Parts of a schema that are tried alone, to find the place of a fault."""
+"""The number of parts of a schema that are tried separately to locate a fault."""
 
 
 class SchemaFault(InputError):
-    """A schema that cannot be kept. place: of the part that cannot."""
+    """A schema that cannot be enforced. place: that of the faulty part."""
 
     def __init__(self, place: str, why: str) -> None:
         super().__init__(f"{place}: {why}")
@@ -40,7 +40,7 @@ class SchemaFault(InputError):
 
 
 def json_rule(schema: Mapping[str, Any], place: str = "schema") -> str:
-    """What stands in a rule for JSON of a schema. place: where the schema stands in a request, for errors.
+    """The part of a rule that matches JSON of a schema. place: the schema's place in a request, for error messages.
 
     Raises `SchemaFault`.
     """
@@ -58,7 +58,7 @@ def json_rule(schema: Mapping[str, Any], place: str = "schema") -> str:
 
 
 def _copied(value: Any, place: str, depth: int) -> Any:
-    """A copy without parts that are one object. Raises `SchemaFault` for what is too deep, or no JSON."""
+    """A copy in which no object is shared. Raises `SchemaFault` if it is nested too deeply, or is not JSON."""
     if depth > MAX_SCHEMA_DEPTH:
         raise SchemaFault(place, f"use at most {MAX_SCHEMA_DEPTH} objects and arrays inside each other")
     if isinstance(value, Mapping):
@@ -71,7 +71,7 @@ def _copied(value: Any, place: str, depth: int) -> Any:
 
 
 def _relieve(part: Part) -> None:
-    """Take out a format that says nothing. Raises `SchemaFault` for what would take too much work."""
+    """Remove a format that restricts nothing. Raises `SchemaFault` for a keyword that would take too much work."""
     factor, form = part.schema.get("multipleOf"), part.schema.get("format")
     if isinstance(factor, int | float) and Fraction(str(float(factor))).numerator > MAX_FACTOR:
         raise SchemaFault(f"{part.place}.multipleOf", f"use at most {MAX_FACTOR:,}")
@@ -81,7 +81,7 @@ def _relieve(part: Part) -> None:
 
 @cache
 def limits() -> LLParserLimits:
-    """What compiling a grammar and a mask may take: some 20 ms and 10 ms, and 20 MB."""
+    """Limits on compiling a grammar and computing a mask: some 20 ms and 10 ms, and 20 MB."""
     from llguidance import LLParserLimits
 
     return LLParserLimits(
@@ -100,14 +100,14 @@ def _with_options(schema: Any) -> str:
 
 @lru_cache(256)
 def _fault(text: str) -> str:
-    """Why the library cannot keep a schema; empty where it can."""
+    """Why the library cannot enforce a schema; empty if it can."""
     from llguidance import LLMatcher
 
     return LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(text), limits=limits())
 
 
 def _located(schema: Any, root: Any, place: str, trials: Iterator[int]) -> tuple[str, str]:
-    """The innermost part with the fault that this part has, and what it is."""
+    """The place of the innermost part that has the same fault as this part, and the fault."""
     shared = {name: root[name] for name in DEFINITIONS if isinstance(root, dict) and name in root}
 
     def fault_of(part: Any) -> str:
@@ -127,5 +127,5 @@ def _located(schema: Any, root: Any, place: str, trials: Iterator[int]) -> tuple
 
 
 def _order(entry: tuple[str, Any]) -> bool:
-    """Sorts parts that others may refer to before the others."""
+    """Sort parts that others may refer to before all other parts."""
     return not entry[0].startswith(tuple(f"{name}." for name in DEFINITIONS))

@@ -1,5 +1,5 @@
-"""Which values in a JSON schema are schemas themselves. The keyword that a value stands under tells it: a property may
-have a keyword's name, and a constant may look like a schema. What is done with the schemas is left to `json_rules`.
+"""Finds the values in a JSON schema that are schemas themselves. Only the keyword above a value decides this, because a
+property may have a keyword's name, and a constant may look like a schema. `json_rules` uses the schemas.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 DEFINITIONS = ("$defs", "definitions")
-"""Keywords with schemas that others refer to."""
+"""Keywords with schemas that other schemas refer to."""
 NAMED = {"properties", "patternProperties", "dependentSchemas", "dependencies", *DEFINITIONS}
 """Keywords whose value has a schema under each name."""
 NESTED = {
@@ -20,13 +20,13 @@ NESTED = {
 }
 """Keywords whose value is a schema, or an array of schemas."""
 DATA = {"const", "enum", "default", "examples"}
-"""Keywords whose value is no schema, whatever it looks like."""
+"""Keywords whose value is never a schema, whatever it looks like."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A schema inside a schema. target: the schema that `$ref` in it refers to; None where that is not known. is_data:
-    whether it also stands where values or names do.
+    """A schema inside a schema. target: the schema that its `$ref` refers to; None if unknown. is_data: whether it also
+    occurs in a place for values or names.
     """
 
     place: str
@@ -36,7 +36,7 @@ class Part:
 
 
 def parts(schema: Any) -> Iterator[tuple[str, Any]]:
-    """The schemas directly inside a schema, with their places in it. What ought to be a schema need not be one."""
+    """The schemas directly inside a schema, with their places in it. They are not checked to be schemas."""
     for keyword, value in schema.items() if isinstance(schema, dict) else ():
         if keyword in NAMED and isinstance(value, dict):
             yield from ((f"{keyword}.{name}", part) for name, part in value.items())
@@ -47,9 +47,9 @@ def parts(schema: Any) -> Iterator[tuple[str, Any]]:
 
 
 def schemas(root: dict[str, Any], place: str) -> list[Part]:
-    """A schema, all schemas inside it, and those that it refers to under keywords of its own; itself first.
+    """A schema, all schemas inside it, and those that it refers to under its own keywords; itself first.
 
-    No object of the schema may be in it twice.
+    No object may occur twice in the schema.
     """
     found, data = dict[int, tuple[str, dict[str, Any], Any]](), set[int]()
     waiting = [(place, root, root, place)]
@@ -71,7 +71,8 @@ def schemas(root: dict[str, Any], place: str) -> list[Part]:
 
 
 def _target(reference: Any, resource: Any) -> Any:
-    """What a reference by a place in a resource refers to; None for nothing, and for one of another kind."""
+    """The target of a reference by place within a resource; None if it does not exist or the reference is of another
+    kind."""
     if not isinstance(reference, str) or (reference != "#" and not reference.startswith("#/")):
         return None
     found = resource
@@ -84,7 +85,7 @@ def _target(reference: Any, resource: Any) -> Any:
 
 
 def _pointer(reference: str) -> list[str]:
-    """The names on the way from a resource to the place in it that a reference tells."""
+    """The names on the path from a resource to the place that a reference points to."""
     names = unquote(reference).split("/")[1:]
     return [name.replace("~1", "/").replace("~0", "~") for name in names]
 

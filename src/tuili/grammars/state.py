@@ -1,4 +1,4 @@
-"""Where a text stands in its grammar, and which tokens may come next.
+"""Tracks the state of a text in its grammar, and which tokens may come next.
 
 Dimensions: V vocabulary.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class GrammarState:
-    """Follows one text, token by token. Tokens may be taken back: what was written is told anew each time."""
+    """Follows one text, token by token. Tokens may be taken back: each call passes everything written so far."""
 
     def __init__(self, grammar: CompiledGrammar) -> None:
         self._grammar = grammar
@@ -29,8 +29,8 @@ class GrammarState:
     def allowed(self, written: Sequence[int]) -> NDArray[np.bool_]:
         """For each token, whether it may come next [V].
 
-        Those that end a text may where the grammar accepts it, and behind one of them. They alone may where the
-        grammar takes more work than is allowed, too: such a text is not accepted in the end.
+        Tokens that end a text are allowed if the grammar accepts the text, and after one of them. They are also the
+        only tokens allowed if the grammar exceeds its work limit: such a text is not accepted in the end.
         """
         if self._matcher.is_error():
             self._restart()
@@ -44,11 +44,11 @@ class GrammarState:
         return self._allowed_V
 
     def accepts(self, written: Sequence[int]) -> bool:
-        """Whether the grammar accepts the text, which a token ends that is not part of it."""
+        """Whether the grammar accepts the text; the final token ends it and is not part of it."""
         return not self._follow(list(written)) and len(self._read) == len(written) - 1 and self._matcher.is_accepting()
 
     def _follow(self, written: list[int]) -> bool:
-        """Take back what is not written any more, and read what is new. Returns whether the text may go on."""
+        """Take back tokens that are no longer written, and read new ones. Returns whether the text may continue."""
         read = self._read
         if read != written[: len(read)]:
             kept = next(place for place, token in enumerate(read) if written[place : place + 1] != [token])
@@ -56,7 +56,7 @@ class GrammarState:
             del read[kept:]
             self._allowed_V = None
         new = written[len(read) :]
-        # The matcher does not count a token that ends the text, and so could not take it back.
+        # The matcher does not count a token that ends the text, so it could not take it back.
         stop = next((place for place, token in enumerate(new) if token in self._grammar.end_ids), len(new))
         taken = self._matcher.try_consume_tokens(new[:stop])
         if taken:

@@ -1,8 +1,8 @@
-"""Plans of compressions of models that nobody has to have: shapes on the meta device, without a weight.
+"""Plans compressions of models that need not exist: shapes on the meta device, without any weights.
 
-`sizes` says which network a size stands for, `source` what else a name may mean; `parent` hands its shape to the ways
-of `tuili.compress`, which compute the rest as for their own `--plan`. `memory` and `recovery` say what it would take.
-`experts` plans which process of a training holds which experts.
+`sizes` gives the network for a size, `source` handles what else a name may mean; `parent` passes its shape to the
+methods of `tuili.compress`, which compute the rest as for their own `--plan`. `memory` and `recovery` estimate the
+cost. `experts` plans which process of a training holds which experts.
 """
 
 import lazy_loader

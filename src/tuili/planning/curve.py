@@ -1,8 +1,8 @@
-"""How many tokens a recovery takes, by one that was measured: its divergence from the parent over the tokens read.
+"""Estimates the tokens of a recovery from a measured one: its divergence from the parent against the tokens read.
 
-Only what lies behind the last change of the network counts, with the tokens of all rounds. A larger model is taken to
-need as many tokens a parameter. That, another strength than the measured one, and whatever lies beyond the measured
-tokens, is an extrapolation, and is told as one. Where nothing was measured, nothing is said.
+Only the part after the last change of the network counts, with the tokens of all rounds. A larger model is assumed to
+need the same number of tokens per parameter. That, a strength other than the measured one, and anything beyond the
+measured tokens, is an extrapolation, and is reported as such. If nothing was measured, nothing is estimated.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from tuili.store import check_recorded, read_lineage
 from tuili.train import read_log
 
 RECORDS = Path(__file__).parents[3] / "benchmarks" / "results"
-"""Where the records of benchmarks are, in a source tree."""
+"""Where the benchmark records are, in a source tree."""
 RECORD_OF = {
     "prune": ("pruned", "reconstruction"),
     "factorise": ("factorised", "dynamic"),
     "distil": ("distilled", "masked"),
     "quantize": ("quantised", "int8"),
 }
-"""The benchmark that keeps curves of a verb, and the way of it that is the verb's default."""
+"""The benchmark that stores curves of a verb, and which of its ways is the verb's default."""
 SCHEMAS: Mapping[str, type[Config]] = {"prune": PruneRecipe, "factorise": FactoriseRecipe, "quantize": QuantizeRecipe}
 STRENGTHS = {
     "prune": ("share", "by", "multiple", "key_value_heads", "experts"),
     "factorise": ("keep",),
     "quantize": ("numbers", "cache"),
 }
-"""The keys of a recipe that say how strong a compression is; a student's strength is the share of parameters left."""
+"""The recipe keys that set the strength of a compression; a student's strength is the share of parameters left."""
 NEAR = 1.1
-"""A model has recovered where its divergence is at most so many times the last one measured."""
+"""A model has recovered when its divergence is at most this multiple of the last one measured."""
 LEAST_SLOPE = 0.01
 WINDOW = 10
 """A divergence is smoothed over a tenth of the measured points."""
 MARGIN = 1.02
-"""A record tells no steps: what its curve read before the last change is taken to be so many times the steps' share."""
+"""A record has no steps: the tokens read before the last change are assumed to be this multiple of the steps' share."""
 Point = tuple[float, float]
-"""Tokens, and the divergence behind them in nats a token."""
+"""Tokens, and the divergence after them in nats per token."""
 
 
 @dataclass(frozen=True)
 class HealingCurve:
     """source: what was measured, for readers. parameters: of the parent. points: tokens rising, divergences smoothed.
-    strength: of the measured compression, as `strength_of` says it. kept: by level, the share of the parent's right
-    answers that is left at its end, where that was measured."""
+    strength: of the measured compression, as in `strength_of`. kept: by level, the share of the parent's right answers
+    that is left at its end, if that was measured."""
 
     source: str
     parameters: int
@@ -65,8 +65,8 @@ class HealingCurve:
         return NEAR * self.points[-1][1]
 
     def tokens_to(self, divergence: float) -> tuple[float, bool]:
-        """The tokens after which it was reached, and whether that lies beyond what was measured, by the power law of
-        the second half. Raises `InputError` where the curve does not fall any more."""
+        """The tokens after which a divergence was reached, and whether that is extrapolated beyond the measurement, by
+        the power law of the second half. Raises `InputError` if the curve no longer falls."""
         tokens, low = self.points[-1]
         if isclose(divergence, low):
             return self._between(low), False
@@ -93,7 +93,7 @@ def strength_of(verb: str, recipe: Mapping[str, Any], before: float, after: floa
 
 
 def find_curve(verb: str, given: Path | None) -> HealingCurve | str:
-    """The curve of a run or a record that is given, or of the benchmark's record; why there is none, in one line.
+    """The curve of the given run or record, or of the benchmark's record; or why there is none, in one line.
 
     Raises `InputError` for a file or folder that holds none.
     """
@@ -135,7 +135,7 @@ def _of_record(verb: str, file: Path) -> HealingCurve:
 
 
 def _kept(figures: Mapping[str, Any], way: str) -> dict[str, float]:
-    """Of a way that learns, by level."""
+    """The shares kept by a way that learns, by level."""
     found = {
         level: figures.get(f"{way}_level_{level}_kept") or figures.get(f"{way}_qat_level_{level}_kept")
         for level in ("1", "2", "3")
@@ -144,8 +144,8 @@ def _kept(figures: Mapping[str, Any], way: str) -> dict[str, float]:
 
 
 def _of_way(verb: str, config: Mapping[str, Any], way: str) -> tuple[Mapping[str, Any], float]:
-    """The strength of a way of a benchmark, and the share of its steps that lie before the last change."""
-    if verb == "distil":  # what its curve tells begins behind its only change, and ends before it writes
+    """The strength of a way of a benchmark, and the share of its steps that precede the last change."""
+    if verb == "distil":  # its curve begins after its only change, and ends before the student writes
         of_student, of_teacher = (config[key]["total"] for key in ("parameters_student", "parameters"))
         return strength_of(verb, {}, of_teacher, of_student), 0.0
     changes, steps = list(config["ways"][way]), int(config["steps"])
@@ -180,14 +180,14 @@ def _of_run(verb: str, folder: Path) -> HealingCurve:
 
 
 def _first_step(recipe: Mapping[str, Any], steps: int) -> int:
-    """The step behind which a network was changed for the last time."""
+    """The step after which a network was changed for the last time."""
     rounds = int(recipe.get("rounds", 1))
     return stage_steps(rounds - 1, rounds, steps)[0]
 
 
 def _last_step(folder: Path, recipe: Mapping[str, Any]) -> float:
-    """The last step whose loss is the forward divergence from the parent: behind it a student learns from what it
-    writes. Raises `InputError` for a student that learnt by something else."""
+    """The last step whose loss is the forward divergence from the parent: after it, a student learns from what it
+    writes. Raises `InputError` for a student that learnt from something else."""
     if (distil := recipe.get("distil")) is None:
         return inf
     config = DistilConfig.model_validate({name: distil[name] for name in DistilConfig.model_fields if name in distil})
@@ -199,7 +199,7 @@ def _last_step(folder: Path, recipe: Mapping[str, Any]) -> float:
 
 
 def _smooth(points: Sequence[Point], name: str) -> tuple[Point, ...]:
-    """The geometric mean of the divergences around each number of tokens, and of the last ones at the end."""
+    """The geometric mean of the divergences around each number of tokens; at the end, of the last ones."""
     usable = [(tokens, loss) for tokens, loss in points if tokens > 0 and loss > 0]
     if len(usable) < 2:
         raise InputError(f"--curve {name}: {len(usable)} measured points are no curve: give a run with a longer log")
@@ -212,7 +212,7 @@ def _smooth(points: Sequence[Point], name: str) -> tuple[Point, ...]:
 
 
 def _slope(points: Sequence[Point]) -> float:
-    """Of the line through the logarithms, by least squares."""
+    """The slope of the line through the logarithms, by least squares."""
     x, y = [log(tokens) for tokens, _ in points], [log(loss) for _, loss in points]
     middle_x, middle_y = sum(x) / len(x), sum(y) / len(y)
     spread = sum((value - middle_x) ** 2 for value in x)

@@ -1,9 +1,9 @@
-"""Expert parallelism as a recipe plans it: which process holds which experts, how much memory it needs, what it sends.
+"""Expert parallelism as a recipe plans it: which process holds which experts, its memory, and what it sends.
 
-Processes stand in a grid: `expert_parallel` neighbours divide the experts of each layer by number, and those that have
-the same experts divide these by the second dimension. FSDP2 divides all other parameters among all processes. A token
+Processes form a grid: `expert_parallel` neighbours divide the experts of each layer by number, and processes with the
+same experts divide these by the second dimension. FSDP2 divides all other parameters among all processes. A token
 travels to the processes of its experts and back (GShard, Lepikhin et al. 2020, arXiv 2006.16668), and fewer experts are
-gathered. Shapes are those of the model on the meta device. No backend trains so yet.
+gathered. Shapes are those of the model on the meta device. No backend trains this way yet.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ from tuili.model import TuiliForCausalLM
 from tuili.train import Recipe, check_count
 
 STATE_BYTES, GATHERED_BYTES = 16, 8
-"""Of a number at rest, its weight, gradient and AdamW's two moments in fp32; and of one that is gathered, the first
-two."""
+"""Bytes per parameter: at rest, its weight, gradient and AdamW's two moments in fp32; when gathered, the first two."""
 PASSES = 3
-"""Weights are gathered forward and backward, and gradients go back."""
+"""Weights are gathered forward and backward, and gradients are sent back."""
 
 Shape = Sequence[int]
 
 
 @dataclass(frozen=True)
 class Holding:
-    """What one process holds: of each layer these experts, or shares of them, and so many parameters at rest.
+    """What one process holds: these experts of each layer, or shares of them, and this many parameters at rest.
 
     memory: bytes, with the largest unit gathered, without activations: the least that a step takes.
     """
@@ -42,9 +41,9 @@ class Holding:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Bytes that a process sends in a step at the most, with balanced routers and all tokens in all layers.
+    """The most bytes that a process sends in a step, with balanced routers and all tokens in all layers.
 
-    weights: for gathering them and for bringing gradients back. tokens: to experts and back, forward and backward.
+    weights: for gathering them and for returning gradients. tokens: to experts and back, forward and backward.
     """
 
     weights: int
@@ -53,7 +52,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class ExpertPlan:
-    """What the recipe plans; `gathered` is what FSDP2 alone would send, which gathers all experts of a layer."""
+    """The plan of the recipe; `gathered` is the traffic of FSDP2 alone, which gathers all experts of a layer."""
 
     processes: int
     expert_parallel: int
@@ -64,10 +63,10 @@ class ExpertPlan:
 
 
 def plan_experts(recipe: Recipe, processes: int) -> ExpertPlan:
-    """The plan of a recipe for so many processes, on GPUs: there `precision: auto` is bf16.
+    """The plan of a recipe for this many processes, on GPUs, where `precision: auto` is bf16.
 
-    Raises `InputError` where another backend or islands share the training, and where the processes cannot be divided
-    so, or cannot share the blocks of a step.
+    Raises `InputError` if another backend or islands share the training, and if the processes cannot be divided
+    in this way, or cannot share the blocks of a step.
     """
     dist = recipe.train.dist
     if (dist.backend, dist.islands) != ("fsdp2", 1):
@@ -104,7 +103,7 @@ def plan_experts(recipe: Recipe, processes: int) -> ExpertPlan:
 
 
 def is_expert(name: str) -> bool:
-    """Whether a parameter holds the experts of a layer, the first dimension being their number."""
+    """Whether a parameter holds the experts of a layer, whose number is then its first dimension."""
     return ".moe.experts." in name
 
 
@@ -124,7 +123,7 @@ def _holding(shapes: Mapping[str, Shape], experts: int, processes: int, parallel
 
 
 def _weights(shapes: Mapping[str, Shape], processes: int, parallel: int, blocks: int) -> int:
-    """Bytes: of what is gathered by so many processes, each sends all but the share of one."""
+    """Bytes: each process sends everything that is gathered except the share of one process."""
     copies = processes // parallel
     experts = sum(prod(shape) for name, shape in shapes.items() if is_expert(name)) // parallel
     others = sum(prod(shape) for name, shape in shapes.items() if not is_expert(name))
@@ -132,6 +131,6 @@ def _weights(shapes: Mapping[str, Shape], processes: int, parallel: int, blocks:
 
 
 def _chunk(size: int, parts: int, index: int) -> int:
-    """The size of a part, as `torch.chunk` divides and FSDP2, which has empty ones where there are too few."""
+    """The size of a part, as `torch.chunk` and FSDP2 divide; FSDP2 has empty parts if there are too few."""
     step = -(-size // parts)
     return max(0, min(size, (index + 1) * step) - index * step)

@@ -1,4 +1,4 @@
-"""Ranks of many layers told together: the matrices of a kind that have the same shape."""
+"""Summarises the ranks of many layers: groups the matrices of a kind that have the same shape."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _NUMBER = re.compile(r"\.[0-9]+\.")
 
 @dataclass(frozen=True)
 class MatrixKind:
-    """count matrices of one shape, or stacks of experts. ranks: the least and the largest; none of what stays whole.
+    """`count` matrices of one shape, or stacks of experts. ranks: the least and the largest; None if they stay whole.
 
-    parameters: of all of them, before and after.
+    before, after: parameters of all of them.
     """
 
     name: str
@@ -28,7 +28,7 @@ class MatrixKind:
 
 
 def matrix_kinds(shape: ModelShape | DenseShape, ranks: Mapping[str, Rank]) -> tuple[MatrixKind, ...]:
-    """All matrices that may become factors; those of a kind are the same but for the number of their layer."""
+    """All matrices that may become factors; those of a kind differ only in the number of their layer."""
     by_kind: dict[tuple[str, tuple[int, ...]], list[str]] = {}
     shapes = matrix_shapes(shape)
     for name, sizes in shapes.items():

@@ -1,4 +1,4 @@
-"""Parents without weights: a shape in the place of a model, for what a way to compress computes from shapes alone."""
+"""Parents without weights: a shape in place of a model, for what compression methods compute from shapes alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tuili.store import DenseShape, ImportedModel, ModelShape, StoredModel
 
 @dataclass(frozen=True)
 class _Unstored:
-    """What a way reads of a stored model. path: the name that its refusals tell."""
+    """What a method reads of a stored model. path: the name that its error messages use."""
 
     path: Path
     shape: ModelShape | DenseShape
@@ -32,7 +32,7 @@ class _PlannedOwn(OwnParent):
 
     @property
     def configuration(self) -> TuiliConfig:
-        """See `OwnParent`: it stands in no folder."""
+        """See `OwnParent`: it is not read from a folder."""
         return self._planned
 
 
@@ -43,7 +43,7 @@ class _PlannedImported(ImportedParent):
 
 
 def planned_parent(model: PlannedModel, healing: HealingConfig) -> Parent:
-    """A network as the parent of a compression that is only planned. Raises `InputError` for one in whole numbers."""
+    """A network as the parent of a compression that is only planned. Raises `InputError` for a quantised one."""
     if model.shape.quantization is not None:
         raise InputError(
             f"{model.name} was quantised ({model.shape.quantization.numbers}), which is the last step of all: plan "

@@ -1,5 +1,5 @@
-"""Plans of the four ways to compress, for a network without weights. The ways themselves, of `tuili.compress`, compute
-and refuse as they do for a model; what they would make is then built on the meta device."""
+"""Plans of the four compression methods, for a network without weights. The methods of `tuili.compress` themselves
+compute and refuse as they do for a model; their result is then built on the meta device."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ WIDE = 2048
 """From this hidden size on, ranks are multiples of 64 unless the plan says otherwise; below, of the recipe's 8."""
 SCHEMES: tuple[tuple[Numbers, Optimizer], ...] = (("fp32", "adamw"), ("bf16", "adamw"), ("bf16", "muon"))
 _FROM_TEACHER = {*OF_THE_TEACHER, "num_hidden_layers", "quantization", "ranks", "max_position_embeddings"}
-"""Fields of a shape that a student has from its teacher, or that follow from others."""
+"""Fields of a shape that a student takes from its teacher, or that follow from others."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Bytes of a model's folder in each of these numbers; None where it cannot be had in them."""
+    """Bytes of a model's folder in each of these numeric formats; None if the format is impossible."""
 
     bf16: int
     int8: int
@@ -59,9 +59,9 @@ class Weights:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a way would make of a model. changes: names, and what is told of them. ranks: of matrices that become
-    factors. memory: of the recovery, in several ways. folder: bytes of the weights before and after, where the numbers
-    change and the network does not."""
+    """What a method would make of a model. changes: names and descriptions. ranks: of matrices that become factors.
+    memory: of the recovery, for several schemes. folder: bytes of the weights before and after, if the numeric format
+    changes and the network does not."""
 
     verb: str
     model: PlannedModel
@@ -79,9 +79,9 @@ class Plan:
 def plan_factorise(
     model: PlannedModel, to: str | None, keep: float | None, multiple: int | None, settings: RecoverySettings
 ) -> Plan:
-    """Factors within so many parameters, or a share of all; ranks are uniform, as sensitivities need weights.
+    """Factors within a number of parameters, or a share of all; ranks are uniform, as sensitivities need weights.
 
-    Raises `InputError` where that cannot be, and `ConfigError` for values that the recipe refuses.
+    Raises `InputError` if that is impossible, and `ConfigError` for values that the recipe refuses.
     """
     if (to is None) == (keep is None):
         raise InputError("factorise: give either --to, as in --to 380B, or --keep, as in --keep 0.32")
@@ -99,7 +99,7 @@ def plan_factorise(
 def plan_prune(
     model: PlannedModel, share: float | None, heads: int | None, experts: int | None, settings: RecoverySettings
 ) -> Plan:
-    """Fewer neurons, groups of heads and experts, as the recipe's defaults or these say. Raises as above."""
+    """Fewer neurons, groups of heads and experts, by the recipe's defaults or these values. Raises as above."""
     given = {"share": share, "key_value_heads": heads, "experts": experts}
     changes = [f"prune.{name}={value}" for name, value in given.items() if value is not None]
     config = load_recipe("prune", changes, PruneRecipe).prune
@@ -108,19 +108,19 @@ def plan_prune(
 
 
 def plan_distil(model: PlannedModel, to: str, settings: RecoverySettings) -> Plan:
-    """A student of a size, a preset, or fields that differ, with its teacher's vocabulary. Raises as above."""
+    """A student given by a size, a preset, or fields that differ, with its teacher's vocabulary. Raises as above."""
     config = load_recipe("distil", _student(to, model.shape.vocab_size), DistilRecipe).distil
     way = distillation(planned_parent(model, config.healing), config)
     teacher, student = count_parameters(model.shape).active, way.parameters.active
     own = config.on_policy_share
-    written = 0.0  # an imported student learns texts
+    written = 0.0  # an imported student learns from texts
     if isinstance(way, Distilling):
         written = 2 * (own * student + (1 - own) * (teacher if config.teacher_writes else 0))
     return _plan("distil", model, way, way.changes, settings, written=written)
 
 
 def plan_quantize(model: PlannedModel, numbers: str, cache: str | None, settings: RecoverySettings) -> Plan:
-    """The same network in whole numbers. Raises as above, and for w4a8 where 32 does not divide the hidden size."""
+    """The same network in integers. Raises as above, and for w4a8 if 32 does not divide the hidden size."""
     changes = [f"quantize.numbers={numbers}", *([] if cache is None else [f"quantize.cache={cache}"])]
     config = load_recipe("quantize", changes, QuantizeRecipe).quantize
     way = Quantizing(planned_parent(model, config.healing), config)
@@ -130,7 +130,7 @@ def plan_quantize(model: PlannedModel, numbers: str, cache: str | None, settings
 
 
 def _share(model: PlannedModel, to: str) -> float:
-    """The share that is left of a model where so many parameters are. Raises `InputError` for no number of them."""
+    """The share of a model that this many parameters are. Raises `InputError` if the text is no number of them."""
     size, total = parse_size(to), count_parameters(model.shape).total
     if size is None:
         raise InputError(f"--to {to[:60]!r}: give a number of parameters, as in --to 380B")
@@ -140,7 +140,7 @@ def _share(model: PlannedModel, to: str) -> float:
 
 
 def _student(to: str, vocabulary: int) -> list[str]:
-    """What `--to` says of a student, as changes to a recipe."""
+    """The student that `--to` describes, as changes to a recipe."""
     if (size := parse_size(to)) is None:
         return size_changes(to)
     _, config = sized(size, vocabulary)
@@ -157,7 +157,7 @@ def _plan(
     ranks: Mapping[str, Rank] | None = None, written: float = 0.0,
 ) -> Plan:  # fmt: skip
     before, after = count_parameters(model.shape), way.parameters
-    recipe = {} if isinstance(way, Distilling) else way.recipe  # a student's has the hash of weights
+    recipe = {} if isinstance(way, Distilling) else way.recipe  # a student's contains the hash of weights
     if model.config is not None:
         _check_built(way, after)
     return Plan(
@@ -175,7 +175,7 @@ def _plan(
 
 
 def _check_built(way: Compression, counted: Parameters) -> None:
-    """What comes out is built on the meta device as the verb would build it, and has that many parameters."""
+    """Check that the result, built on the meta device as the verb would build it, has that many parameters."""
     with torch.device("meta"):
         network = way.blank(way.stages - 1)
     assert sum(parameter.numel() for parameter in network.parameters()) == counted.total

@@ -1,4 +1,4 @@
-"""What a recovery would take: tokens by a measured curve, arithmetic by the active parameters, and time at a speed."""
+"""The cost of a recovery: tokens by a measured curve, arithmetic by the active parameters, and time at a speed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tuili.store import Parameters
 
 @dataclass(frozen=True)
 class RecoverySettings:
-    """What a user says of it. curve: a run's folder or a record, in place of the benchmark's. divergence: at which it
-    ends, in nats a token. tokens: in place of a curve. tokens_per_second: the speed of the machines."""
+    """The user's settings for a recovery. curve: a run's folder or a record, in place of the benchmark's. divergence:
+    at which it ends, in nats per token. tokens: in place of a curve. tokens_per_second: the speed of the machines."""
 
     curve: Path | None = None
     divergence: float | None = None
@@ -34,10 +34,10 @@ class RecoverySettings:
 
 @dataclass(frozen=True)
 class Recovery:
-    """tokens: None where nothing is known of them. told: where they come from, or why they are not known, for readers.
+    """tokens: None if they are unknown. told: where they come from, or why they are unknown, for readers.
 
-    extrapolated: whether more is behind them than what was measured. divergence: at its end, in nats a token. flop:
-    floating-point operations of student, teacher, and whoever writes what is read. seconds: None without a speed.
+    extrapolated: whether they rest on more than what was measured. divergence: at its end, in nats per token. flop:
+    floating-point operations of student, teacher, and the writer of what is read. seconds: None without a speed.
     """
 
     tokens: float | None
@@ -52,12 +52,12 @@ def plan_recovery(
     verb: str, settings: RecoverySettings, before: Parameters, after: Parameters, recipe: Mapping[str, Any],
     written: float = 0.0,
 ) -> Recovery:  # fmt: skip
-    """That of a model with `after` parameters, made by a recipe from a parent with `before`.
+    """The recovery of a model with `after` parameters, made by a recipe from a parent with `before`.
 
-    written: floating-point operations of writing what is read, a token. Raises `InputError` for a file that holds no
+    written: floating-point operations per token for writing what is read. Raises `InputError` for a file that holds no
     curve.
     """
-    flop = 6 * after.active + 2 * before.active + written  # forwards and backwards; the teacher forwards alone
+    flop = 6 * after.active + 2 * before.active + written  # student: forward and backward; teacher: only forward
     if settings.tokens is not None:
         return _recovery(settings.tokens, "as given", settings, flop)
     curve = find_curve(verb, settings.curve)
@@ -99,6 +99,6 @@ def _recovery(
     tokens: float, told: str, settings: RecoverySettings, flop: float,
     extrapolated: bool = False, divergence: float | None = None,
 ) -> Recovery:  # fmt: skip
-    """flop: a token."""
+    """flop: per token."""
     speed = settings.tokens_per_second
     return Recovery(tokens, told, extrapolated, divergence, tokens * flop, None if speed is None else tokens / speed)

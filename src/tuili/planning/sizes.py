@@ -1,8 +1,8 @@
-"""Which network of the family a size stands for, such as `70B`.
+"""Gives the network of the family for a size, such as `70B`.
 
 7B and 70B are the presets `r1-7b` and `r1-70b`. 1.2T has the published depth, width, heads and number of experts of
 GLaM (64B/64E; Du et al. 2021, arXiv 2112.06905), in the family's layout. Any other size is the nearest of the named
-ones with depth and width scaled alike, and with experts as wide as the size asks for.
+ones with depth and width scaled by the same factor, and with experts as wide as the size requires.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from tuili.store import count_parameters
 
 LEAST, MOST = 10**6, 20 * 10**12
 NEAR = 0.02
-"""The share by which a network may miss the size that was asked for, before its feed-forward layers change, too."""
+"""The share by which a network may miss the requested size before its feed-forward layers change too."""
 MET = 0.05
-"""The share by which it may miss that size in the end where its vocabulary is given; else it is refused."""
+"""The share by which it may finally miss that size if its vocabulary is given; beyond that it is refused."""
 LARGEST: Mapping[str, Any] = {
     "vocab_size": 131072,
     "hidden_size": 8192,
@@ -37,7 +37,7 @@ LARGEST: Mapping[str, Any] = {
     "window": 1024,
     "max_unit": 64,
 }
-"""GLaM's 64 layers of 8,192 with 64 experts, two for a token, in a trunk and three groups."""
+"""GLaM's 64 layers of 8,192 with 64 experts, two per token, in a trunk and three groups."""
 NAMED: Mapping[float, tuple[str, Mapping[str, Any]]] = {
     9e6: ("the preset nano", PRESETS["nano"]),
     72e6: ("the preset micro", PRESETS["micro"]),
@@ -46,27 +46,27 @@ NAMED: Mapping[float, tuple[str, Mapping[str, Any]]] = {
     70e9: ("the preset r1-70b", PRESETS["r1-70b"]),
     1.2e12: ("GLaM 64B/64E in the layout of the family", LARGEST),
 }
-"""What is told of each, and the fields of its configuration."""
+"""The description of each, and the fields of its configuration."""
 _SIZE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)([kKmMbBtT])")
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 def parse_size(text: str) -> float | None:
-    """The number of parameters that a text such as `1.2T` means; None where it is no size."""
+    """The number of parameters that a text such as `1.2T` means; None if it is not a size."""
     found = _SIZE.fullmatch(text.strip())
     return None if found is None else round(float(found[1]) * _UNITS[found[2].upper()], 3)
 
 
 def told_size(parameters: float) -> str:
     """A number of parameters for readers: 70B, 1.2T."""
-    rounded = float(f"{parameters:.3g}")  # first, so that 999.9M is 1B
+    rounded = float(f"{parameters:.3g}")  # round first, so that 999.9M becomes 1B
     unit = next((unit for unit in "TBM" if rounded >= _UNITS[unit]), "K")
     return f"{rounded / _UNITS[unit]:.3g}{unit}"
 
 
 def sized(parameters: float, vocabulary: int | None = None) -> tuple[str, TuiliConfig]:
-    """What is told of the network of a size, and its configuration. vocabulary: its tokens; None for as many as suit
-    the size. Raises `InputError` for a size out of all bounds."""
+    """The description of the network of a size, and its configuration. vocabulary: its tokens; None for as many as suit
+    the size. Raises `InputError` for a size out of bounds."""
     if not LEAST <= parameters <= MOST:
         raise InputError(f"{told_size(parameters)}: sizes go from {told_size(LEAST)} to {told_size(MOST)}")
     if parameters in NAMED:
@@ -86,8 +86,8 @@ def sized(parameters: float, vocabulary: int | None = None) -> tuple[str, TuiliC
 
 
 def _scaled(fields: Mapping[str, Any], parameters: float, ratio: float, vocabulary: int | None) -> TuiliConfig:
-    """Depth and width by the cube root of the ratio, so that layers keep their proportions; experts are the rest, and
-    feed-forward layers what experts of a small network, whose widths are whole units, leave over."""
+    """Depth and width scale by the cube root of the ratio, so that layers keep their proportions; experts get the rest.
+    Feed-forward layers get what is left over by the experts of a small network, whose widths are whole units."""
     whole, root = preset("nano", **fields), ratio ** (1 / 3)
     step = 128 if whole.hidden_size >= 2048 else 32
     hidden = _multiple(whole.hidden_size * root, step)

@@ -1,5 +1,5 @@
-"""What `--from` may be: a size, a folder of a model, a config.json, a recipe, a shipped model or a preset. No weight is
-read, and nothing is fetched."""
+"""What `--from` may be: a size, a folder of a model, a config.json, a recipe, a shipped model or a preset. No weights
+are read, and nothing is fetched."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from tuili.train import Recipe
 
 @dataclass(frozen=True)
 class PlannedModel:
-    """A network without weights. name: as it was given. told: what is told of where its shape comes from. config: None
-    of an imported model."""
+    """A network without weights. name: as it was given. told: describes where its shape comes from. config: None for an
+    imported model."""
 
     name: str
     told: str
@@ -48,7 +48,7 @@ def planned_model(name: str) -> PlannedModel:
         return _own(name, f"the recipe {name}", _of_recipe(path))
     if name in shipped_names():
         return _of_folder(name, f"the shipped model {name}", resolve_model(name))
-    if os.path.lexists(name):  # false for a name that is too long
+    if os.path.lexists(name):  # false for an overlong name
         return _of_folder(name, name, path if path.is_dir() else _folder_of(path))
     if name in PRESETS:
         return _own(name, f"the preset {name}", preset(name))
@@ -80,7 +80,7 @@ def _of_folder(name: str, told: str, folder: Path) -> PlannedModel:
 
 
 def _configuration(settings: ModelSettings) -> TuiliConfig:
-    """The same for transformers."""
+    """The settings as a transformers configuration."""
     values = {field.name: _thawed(getattr(settings, field.name)) for field in fields(settings)}
     if settings.quantization is not None:
         values["quantization"] = {

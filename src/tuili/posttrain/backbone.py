@@ -1,6 +1,6 @@
-"""A dense decoder of transformers, run layer by layer: what stands between its layers is read, or replaced.
+"""A dense transformers decoder, run layer by layer, so that the states between its layers can be read or replaced.
 
-What is done with its states is left to the packages beside it.
+The packages of this folder use its states.
 
 Dimensions: B texts, T tokens, M hidden size, N tokens without those of a text's padding, V vocabulary.
 """
@@ -29,12 +29,12 @@ class Backbone:
 
     @classmethod
     def load(cls, folder: Path, dtype: torch.dtype, device: torch.device = _CPU) -> Backbone:
-        """The model of a folder, which has been checked, in these numbers."""
+        """The model of a folder that has been checked, in this numeric type."""
         return cls(load_dense(folder, dtype).to(device).eval().requires_grad_(False))
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The device of the model."""
         return self.head_VM.device
 
     @property
@@ -55,17 +55,17 @@ class Backbone:
         return hidden_BTM, self.model.model.rotary_emb(hidden_BTM, position_ids=positions_1T)
 
     def layer(self, number: int, hidden_BTM: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
-        """The states behind a layer, counted from 0. Every token sees those before it and itself."""
+        """The states after a layer, counted from 0. Every token sees itself and those before it."""
         out: Tensor = self.layers[number](hidden_BTM, attention_mask=None, position_embeddings=turns)
         return out
 
     def final_norm(self, hidden_NM: Tensor) -> Tensor:
-        """What the head is applied to."""
+        """The input of the head."""
         normed: Tensor = self.model.model.norm(hidden_NM)
         return normed
 
     def states(self, ids_BT: Tensor, depths: Sequence[int]) -> dict[int, Tensor]:
-        """The states [B, T, M] behind these numbers of layers."""
+        """The states [B, T, M] after these numbers of layers."""
         hidden_BTM, turns = self.embed(ids_BT)
         kept = {}
         for number in range(max(depths)):

@@ -1,4 +1,4 @@
-"""A copy of a model's folder with other weights. What was made for the weights as they were does not go with it."""
+"""Copies a model's folder with other weights. Files that were made for the old weights are not copied."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _EMBEDDING, _HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
 
 def copy_changed(source: Path, folder: Path, changes: Mapping[str, Tensor], keeps: Collection[Path] = ()) -> None:
-    """Copy a model folder to a path where nothing is, and add what has changed to its weights.
+    """Copy a model folder to a path where nothing exists, and add the changes to its weights.
 
     Args:
-        changes: by the names of the weights; where there are none, all parts are copied. A head that is stored as a
-            copy of the embedding changes with it.
-        keeps: files below `tuili`, relative to the folder, that say as much of other weights.
+        changes: by the names of the weights; if empty, all parts are copied. A head that is stored as a copy of the
+            embedding changes with it.
+        keeps: files below `tuili`, relative to the folder, that also hold for other weights.
 
-    Raises `ModelFolderError` for a change of weights that the folder does not have in that shape, for one that makes
-    numbers that are not finite, and for one of whole numbers.
+    Raises `ModelFolderError` for a change to weights that the folder does not have in that shape, for one that makes
+    numbers that are not finite, and for one to integer weights.
     """
     weights = sorted(source.glob("*.safetensors")) if changes else []
     for file in sorted(source.rglob("*")):
@@ -51,7 +51,7 @@ def copy_changed(source: Path, folder: Path, changes: Mapping[str, Tensor], keep
                 raise ModelFolderError(f"{source}: {name} with its change has numbers that are not finite")
             missing.discard(name)
         save_file(tensors, folder / file.name, {"format": "pt"})
-        # safetensors lets its owner alone read it
+        # safetensors makes the file readable only by its owner
         (folder / file.name).chmod((folder / "config.json").stat().st_mode)
     if missing:
         raise ModelFolderError(f"{source}: there are no weights {min(missing)} to change")

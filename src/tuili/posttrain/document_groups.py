@@ -1,10 +1,10 @@
-"""Attention of packed rows document by document: no score of two documents is computed.
+"""Attention within packed rows, document by document: no score between two documents is computed.
 
-Documents of about the same length are stacked, so that a row's many short ones take few products. Rows of four of them
-take a fifth less time to learn on a CPU than with the scores of whole rows.
+Documents of about the same length are stacked, so that many short ones in a row take few products. Learning rows of
+four documents takes a fifth less time on a CPU than with the scores of whole rows.
 
-Dimensions: B rows, T tokens, X = B * T, H heads of queries, K heads of keys and values, G = H / K, D size of a head,
-N documents of a group, L tokens of the longest one, P tokens of the prefix that they see, S = P + L.
+Dimensions: B rows, T tokens, X = B * T, H query heads, K key-value heads, G = H / K, D size of a head, N documents of a
+group, L tokens of the longest one, P tokens of the prefix that they see, S = P + L.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ import torch
 from torch import Tensor
 
 HIDDEN = -1e4
-"""What is added to the score of a token that is not seen; bfloat16 holds it."""
+"""Added to the score of a token that is not seen; bfloat16 can represent it."""
 _ALIKE = 0.75
-"""A group's documents have at least this share of the tokens of its longest one."""
+"""The documents of a group have at least this share of the tokens of its longest one."""
 
 
 @dataclass(frozen=True)
 class DocumentGroup:
     """Documents of about the same length.
 
-    Shorter ones are padded with a token of any document: none of their own sees what is behind it.
+    Shorter ones are padded with a token of any document; none of their own tokens sees the padding after it.
     """
 
     place_NS: Tensor
-    """Where what a document sees stands in all rows: the prefix, then its own tokens."""
+    """The places, among all rows, of what a document sees: the prefix, then its own tokens."""
     padding_NL: Tensor
     bias_LS: Tensor
-    """What is added to the scores: a token sees the prefix, and its document up to itself."""
+    """Added to the scores: a token sees the prefix, and its document up to itself."""
 
     @property
     def prefix(self) -> int:
@@ -42,24 +42,24 @@ class DocumentGroup:
         return self.place_NS.shape[1] - self.padding_NL.shape[1]
 
     def seeing(self, states_XHD: Tensor, heads: int) -> Tensor:
-        """Of states of all rows those of the documents, [N * K, G * L, D]."""
+        """Select the documents' own states from those of all rows, [N * K, G * L, D]."""
         count, length = self.padding_NL.shape
         own = states_XHD.index_select(0, self.place_NS[:, self.prefix :].flatten())
         stacked = own.view(count, length, heads, -1, own.shape[-1]).permute(0, 2, 3, 1, 4)
         return stacked.reshape(count * heads, -1, own.shape[-1])
 
     def seen(self, states_XKD: Tensor) -> Tensor:
-        """Of states of all rows those that the documents see, [N * K, S, D]."""
+        """Select the states that the documents see from those of all rows, [N * K, S, D]."""
         states = states_XKD.index_select(0, self.place_NS.flatten())
         return states.view(*self.place_NS.shape, *states.shape[1:]).transpose(1, 2).flatten(0, 1)
 
     def by_token(self, stacked: Tensor, heads: int) -> Tensor:
-        """Of states [N * K, G * L, D] those of each token, [N * L, H, D]."""
+        """Rearrange states [N * K, G * L, D] by token, [N * L, H, D]."""
         count, length = self.padding_NL.shape
         return stacked.view(count, heads, length, -1).transpose(1, 2).reshape(count * length, heads, -1)
 
     def parted(self, stacked: Tensor, heads: int) -> tuple[Tensor, Tensor]:
-        """Of states [N * K, S, D] those of the prefix, [N * P, K, D], and of each token, [N * L, K, D]."""
+        """Split states [N * K, S, D] into those of the prefix, [N * P, K, D], and of each token, [N * L, K, D]."""
         states_NSKD = stacked.view(-1, heads, *stacked.shape[1:]).transpose(1, 2)
         prefix, own = states_NSKD.tensor_split((self.prefix,), dim=1)
         return prefix.flatten(0, 1), own.flatten(0, 1)
@@ -67,16 +67,16 @@ class DocumentGroup:
 
 @dataclass(frozen=True)
 class PackedDocuments:
-    """All documents of rows, the prefixes among them. place_X: of each token of the rows its place in the groups."""
+    """All documents of rows, including the prefixes. place_X: the place of each token of the rows in the groups."""
 
     groups: Sequence[DocumentGroup]
     place_X: Tensor
 
     @classmethod
     def of(cls, documents_BT: Tensor, prefix: int, dtype: torch.dtype) -> PackedDocuments:
-        """Those of rows behind a prefix, whose tokens `documents_BT` does not count. dtype: of the scores.
+        """The documents of rows after a prefix, whose tokens `documents_BT` does not count. dtype: of the scores.
 
-        A document's tokens stand together, and neighbours have different numbers, as `pack` makes them.
+        A document's tokens are contiguous, and neighbouring documents have different numbers, as `pack` makes them.
         """
         length = prefix + documents_BT.shape[1]
         starts = range(0, len(documents_BT) * length, length)
@@ -94,11 +94,11 @@ class PackedDocuments:
             spans = spans[len(alike) :]
         kept = [~group.padding_NL for group in groups]
         places = torch.cat([group.place_NS[:, group.prefix :][own] for group, own in zip(groups, kept, strict=True)])
-        stacked = torch.cat([own.flatten() for own in kept]).nonzero().squeeze(1)  # of the same tokens as `places`
+        stacked = torch.cat([own.flatten() for own in kept]).nonzero().squeeze(1)  # the same tokens as in `places`
         return cls(groups, stacked[places.argsort()])
 
     def gathered(self, by_group: Sequence[Tensor]) -> Tensor:
-        """Of states of each group's tokens, [N * L, *], those of all rows, [X, *]."""
+        """Gather states of each group's tokens, [N * L, *], into those of all rows, [X, *]."""
         return torch.cat([*by_group]).index_select(0, self.place_X)
 
 
@@ -115,7 +115,7 @@ def _group(spans: Sequence[tuple[int, int]], prefix: int, row_length: int, dtype
 
 
 class DocumentAttention(torch.autograd.Function):
-    """The mixtures of values [X, H, D] of queries [X, H, D], keys and values [X, K, D]."""
+    """Attention outputs [X, H, D] from queries [X, H, D], and keys and values [X, K, D]."""
 
     @staticmethod
     def forward(

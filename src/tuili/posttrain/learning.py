@@ -1,7 +1,7 @@
-"""Steps over a stream of blocks, in the folder of a run: what several trainings behind the first one share.
+"""Steps over a stream of blocks, in a run folder: shared by several trainings after the first one.
 
-A session has the log, the checkpoints and the signals; a `LearningNetwork` says what learns.
-Stages may follow each other, each with a network of its own: their steps are counted through.
+A session has the log, the checkpoints and the signals; a `LearningNetwork` defines what learns.
+Stages may follow each other, each with its own network: their steps are numbered consecutively.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ LearningRate = Annotated[float, Field(gt=0, le=1)]
 
 
 class LearningConfig(Config):
-    """How fast something learns, and when it is saved and told of."""
+    """How fast something learns, and when it is saved and logged."""
 
     learning_rate: LearningRate = 1e-3
     weight_decay: NonNegativeFloat = 0.0
@@ -64,7 +64,7 @@ class LearningConfig(Config):
 
 @dataclass(frozen=True)
 class LearningState:
-    """How far a run is. stream: the fields of the `StreamState` behind the last block."""
+    """How far a run is. stream: the fields of the `StreamState` after the last block."""
 
     step: int = 0
     tokens: int = 0
@@ -73,13 +73,13 @@ class LearningState:
 
 
 OpenBlocks = Callable[[StreamState], AbstractContextManager[PreparedBlocks]]
-"""Begins to prepare the blocks of a run from a state of their stream on."""
+"""Begins to prepare the blocks of a run, starting from a state of their stream."""
 
 
 class LearningSession:
-    """One session of a run of so many steps, for the time of a `with` block; it goes on from the newest checkpoint.
+    """A context manager for one session of a run with this many steps; it continues from the newest checkpoint.
 
-    The first signal to end lets `learn` end behind the present step, which is saved.
+    After the first signal to end, `learn` stops after the current step, which is saved.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class LearningSession:
 
     @property
     def interrupted(self) -> bool:
-        """Whether there has been a Ctrl-C."""
+        """Whether the user has pressed Ctrl-C."""
         return self._interrupted.is_set()
 
     @property
@@ -133,14 +133,14 @@ class LearningSession:
         measure: Callable[[int], Mapping[str, float]] = lambda step: {},
         hidden: Collection[str] = (),
     ) -> bool:
-        """Learn in the stage of the steps from `first` to `until`, as far as that is not done. False if interrupted.
+        """Learn the steps of a stage from `first` to `until` that are not yet done. False if interrupted.
 
-        Stages that have been left behind must not be learnt again: a checkpoint is of the stage in which its step is.
-        Blocks that end were interrupted.
+        Stages that are finished must not be learnt again: a checkpoint belongs to the stage that contains its step.
+        Blocks that end early were interrupted.
         measure: figures for the log after a step. hidden: the parameters that Muon updates; AdamW updates the others.
 
-        Raises `TuiliError` where loss or gradient are no longer finite, and
-        `CheckpointError` where a checkpoint cannot be written.
+        Raises `TuiliError` if loss or gradient are no longer finite, and
+        `CheckpointError` if a checkpoint cannot be written.
         """
         config, parameters = self._config, network.parameters
         optimizers = build_optimizers(parameters, config.learning_rate, config.weight_decay, hidden)
@@ -153,7 +153,7 @@ class LearningSession:
             return True
         with open_blocks(StreamState(**self.state.stream)) as blocks:
             for step in range(self.state.step, until):
-                if (prepared := next(blocks, None)) is None:  # preparing it was interrupted
+                if (prepared := next(blocks, None)) is None:  # the preparation was interrupted
                     if any(optimizer.state for optimizer in optimizers):
                         self._save(parameters, optimizers, network, beside_steps=False)
                     return False
@@ -186,7 +186,7 @@ class LearningSession:
                 if stops and step + 1 < until:
                     return False
         if until == self._steps:
-            self._manager.close()  # what comes of the run is made of what is saved
+            self._manager.close()  # the result of the run is made from what is saved
         return not self.interrupted or until == self._steps
 
     def _save(
@@ -202,7 +202,7 @@ class LearningSession:
         self._manager.save(self.state.step, tensors, asdict(self.state), beside_steps=beside_steps)
 
     def _scale(self, step: int, first: int, until: int) -> float:
-        """The rate falls over the whole run; each later stage warms up anew, because its optimizer is a new one."""
+        """The rate falls over the whole run; each later stage warms up again, because its optimizer is new."""
         scale = rate_scale(self._config.schedule, step, self._steps)
         warmup = min(self._config.schedule.warmup, (until - first) // 10) if first else 0
         return scale * min(1.0, (step - first + 1) / (warmup + 1))

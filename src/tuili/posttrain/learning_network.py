@@ -1,4 +1,4 @@
-"""What learns in the steps of a `LearningSession`, and how its gradients come about."""
+"""What learns in the steps of a `LearningSession`, and how its gradients are computed."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ class LearningNetwork(Protocol):
 
     @property
     def parameters(self) -> Mapping[str, nn.Parameter]:
-        """What the optimizer changes, in float32, by name."""
+        """The parameters that the optimizer changes, in float32, by name."""
         ...
 
     def learn(self, block: Block, step: int) -> dict[str, float]:
-        """Compute the gradients of a block. Returns figures for the log, `loss` among them."""
+        """Compute the gradients of a block. Returns figures for the log, including `loss`."""
         ...
 
     def follow(self, scale: float) -> None:
-        """Take over what `parameters` have become. scale: the learning rate of the step over its peak."""
+        """Update the network from `parameters`. scale: the learning rate of the step divided by its peak."""
         ...
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """All that a checkpoint must hold beside the state of the optimizer, by name."""
+        """Everything that a checkpoint must hold besides the optimizer state, by name."""
         ...
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `tensors` gave for such a network."""
+        """Restore what `tensors` returned for such a network."""
         ...

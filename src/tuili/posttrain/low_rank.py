@@ -1,6 +1,6 @@
-"""Terms of low rank that are added to the weights of a model's layers (LoRA, Hu et al. 2021, arXiv:2106.09685).
+"""Low-rank terms that are added to the weights of a model's layers (LoRA, Hu et al. 2021, arXiv:2106.09685).
 
-How they learn is left to those who put them there.
+Callers that add the terms also train them.
 
 Dimensions: N tokens, R rank, I and O inputs and outputs of a matrix.
 """
@@ -18,12 +18,12 @@ from tuili.model import foreign_linear
 from tuili.posttrain.backbone import Backbone
 
 PROJECTIONS = {"self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"), "mlp": ("gate_proj", "up_proj", "down_proj")}
-"""The linear layers of a decoder's layer, by the block that they are in."""
+"""The linear layers of a decoder layer, by the block that contains them."""
 
 
 class _TermFunction(torch.autograd.Function):
-    """x Wᵀ + (x Aᵀ) Bᵀ, of which A and B learn. The small products are added within the large ones: on a CPU that takes
-    two thirds of the time of both beside each other, and no weights need gradients of their size."""
+    """x Wᵀ + (x Aᵀ) Bᵀ, where A and B learn. The small products are accumulated into the large ones: on a CPU this
+    takes two thirds of the time of separate products, and no weights need gradients of their size."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight_OI: Tensor, a_RI: Tensor, b_OR: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class _TermFunction(torch.autograd.Function):
 
 
 class _MergedFunction(torch.autograd.Function):
-    """The weights with their term, as they are stored once the term is added; the rounding of both has no gradient."""
+    """The weights plus their term, as they are stored after merging; the rounding of both has no gradient."""
 
     @staticmethod
     def forward(ctx: Any, weight_OI: Tensor, a_RI: Tensor, b_OR: Tensor) -> Tensor:
@@ -59,9 +59,9 @@ class _MergedFunction(torch.autograd.Function):
 
 
 class LowRankTerm(nn.Module):
-    """A linear layer whose weights, which stay as they are, get a term of low rank that learns.
+    """A linear layer with fixed weights and a low-rank term that learns.
 
-    rounds: computes in 8 bits, with the sum of both rounded as the native step rounds it.
+    rounds: computes in 8 bits, with the sum of weights and term rounded as the native step rounds it.
     """
 
     def __init__(self, linear: nn.Linear, rank: int, generator: torch.Generator, rounds: bool = False) -> None:
@@ -81,18 +81,18 @@ class LowRankTerm(nn.Module):
         return out if self.linear.bias is None else out + self.linear.bias
 
     def merged(self) -> Tensor:
-        """The weights [O, I] with `rounded_delta`, in their own numbers, as they are stored."""
+        """The weights [O, I] plus `rounded_delta`, in their own numeric type, as they are stored."""
         weight: Tensor = _MergedFunction.apply(self.linear.weight, self.a_RI, self.b_OR)  # type: ignore[no-untyped-call]
         return weight
 
     def delta(self) -> Tensor:
-        """What is added to the weights [O, I], float32."""
+        """The term that is added to the weights [O, I], float32."""
         return (self.b_OR @ self.a_RI).detach()
 
     def rounded_delta(self) -> Tensor:
-        """What is added where both factors are kept in bfloat16, float64.
+        """The term from factors rounded to bfloat16, float64.
 
-        So many digits make the sums of products exact but for rare cases: every machine gets the same weights.
+        With that many digits the sums of products are exact except in rare cases: every machine gets the same weights.
         """
         return _rounded_product(self.a_RI.detach(), self.b_OR.detach())
 
@@ -118,5 +118,5 @@ def add_terms(
 
 
 def term_parameters(terms: Mapping[str, LowRankTerm]) -> dict[str, nn.Parameter]:
-    """What learns of terms, by the name of the weights and that of the factor."""
+    """The trained parameters of terms, by the names of the weights and the factor."""
     return {f"{name}.{part}": getattr(term, part) for name, term in terms.items() for part in ("a_RI", "b_OR")}

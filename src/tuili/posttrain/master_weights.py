@@ -1,4 +1,4 @@
-"""Weights in float32 that learn for those of a model which computes in fewer bits."""
+"""Float32 weights that learn in place of the weights of a model that computes in fewer bits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 
 class MasterWeights:
-    """Copies in float32 of the weights of a model that learn; an optimizer changes the copies, the model follows."""
+    """Float32 copies of the trained weights of a model; an optimizer changes the copies, and the model follows."""
 
     def __init__(self, working: Mapping[str, nn.Parameter]) -> None:
         self._working = dict(working)
@@ -26,6 +26,6 @@ class MasterWeights:
 
     @torch.no_grad()
     def follow(self) -> None:
-        """Let the model take over what the copies have become."""
+        """Copy the changed copies back to the model's weights."""
         for name, weight in self._working.items():
             weight.copy_(self.parameters[name])

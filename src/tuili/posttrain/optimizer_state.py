@@ -1,4 +1,4 @@
-"""The optimizers of trainings on top of a model, and what they have made of parameters so far, as named tensors."""
+"""The optimizers of trainings on top of a model, and their parameters and moments as named tensors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tuili.train import Checkpoint, StackedMuon
 
 BETAS = 0.9, 0.95
 FIRST, SECOND = ("exp_avg", "momentum_buffer"), "exp_avg_sq"
-"""What optimizers call their moments. Muon has no second one."""
+"""The optimizers' names for their moments. Muon has no second one."""
 
 
 def build_optimizers(
     parameters: Mapping[str, nn.Parameter], rate: float, weight_decay: float, hidden: Collection[str] = ()
 ) -> list[Optimizer]:
-    """AdamW for parameters; where some of them are hidden matrices, Muon for these, with updates of AdamW's size."""
+    """AdamW for parameters; if some of them are hidden matrices, Muon for these, with updates of AdamW's size."""
     matrices = [parameter for name, parameter in parameters.items() if name in hidden]
     others = [parameter for name, parameter in parameters.items() if name not in hidden]
     optimizers: list[Optimizer] = [AdamW(others, rate, BETAS, weight_decay=weight_decay)] if others else []
@@ -30,7 +30,7 @@ def build_optimizers(
 def optimizer_tensors(
     parameters: Mapping[str, Tensor], optimizers: Sequence[Optimizer]
 ) -> dict[str, dict[str, Tensor]]:
-    """The parameters and the moments of each, by name, once a step has been taken."""
+    """The parameters and their moments, by name, once a step has been taken."""
     states = {parameter: state for optimizer in optimizers for parameter, state in optimizer.state.items()}
     moments = {name: states[parameter] for name, parameter in parameters.items()}
     return {
@@ -41,7 +41,7 @@ def optimizer_tensors(
 
 
 def refuse_other_shapes(parameters: Mapping[str, Tensor], kept: Mapping[str, Tensor], where: Path) -> None:
-    """Raise `CheckpointError` for a parameter that a checkpoint does not keep, or in another shape."""
+    """Raise `CheckpointError` for a parameter that a checkpoint lacks, or has in another shape."""
     for name, parameter in parameters.items():
         now, then = [*parameter.shape], [*kept[name].shape] if name in kept else "missing"
         if now != then:
@@ -52,7 +52,7 @@ def refuse_other_shapes(parameters: Mapping[str, Tensor], kept: Mapping[str, Ten
 def restore_optimizers(
     parameters: Mapping[str, Tensor], optimizers: Sequence[Optimizer], checkpoint: Checkpoint
 ) -> None:
-    """Set parameters and moments to what `optimizer_tensors` gave for a checkpoint."""
+    """Set parameters and moments to what `optimizer_tensors` returned for a checkpoint."""
     names = {parameter: name for name, parameter in parameters.items()}
     for optimizer in optimizers:
         for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):

@@ -1,10 +1,10 @@
-"""Attention of packed rows, as an attention function of transformers.
+"""Attention within packed rows, as an attention function of transformers.
 
-A CPU gets the documents of rows; a GPU, on which few large kernels are better than many small ones, gets what is added
-to the scores of whole rows. Rows are so short that the whole matrix of their scores is small: even on a CPU it takes a
-third less time than torch's `scaled_dot_product_attention`, whose kernel goes through a mask block by block.
+A CPU gets the documents of rows; a GPU, for which few large kernels are better than many small ones, gets a bias for
+the scores of whole rows. Rows are so short that their whole score matrix is small: even on a CPU it takes a third less
+time than torch's `scaled_dot_product_attention`, whose kernel processes a mask block by block.
 
-Dimensions: B rows, T tokens, H heads of queries, K heads of keys and values, D size of a head.
+Dimensions: B rows, T tokens, H query heads, K key-value heads, D size of a head.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def attend(
     module: nn.Module, query_BHTD: Tensor, key_BKTD: Tensor, value_BKTD: Tensor, seen: Tensor | PackedDocuments,
     scaling: float, **_: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
-    """The mixtures of values, [B, T, H, D]. seen: the documents, or what is added to the scores, [B, T, T]. Where the
-    module `rounds_heads`, keys and values are those that a cache of 8 bits keeps."""
+    """The attention outputs, [B, T, H, D]. seen: the documents, or a bias for the scores, [B, T, T]. If the module
+    `rounds_heads`, keys and values are rounded as an 8-bit cache stores them."""
     if getattr(module, "rounds_heads", False):
         key_BKTD, value_BKTD = rounded_heads(key_BKTD), rounded_heads(value_BKTD)
     rows, heads, length, size = query_BHTD.shape

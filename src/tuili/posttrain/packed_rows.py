@@ -1,6 +1,6 @@
-"""Packed rows through a dense decoder of transformers: documents that stand behind one prefix in a row.
+"""Runs packed rows through a dense transformers decoder: several documents that share one prefix in a row.
 
-Each document sees the prefix and itself, as if it stood alone behind it.
+Each document sees only the prefix and itself, as if it stood alone after the prefix.
 
 Dimensions: B rows, T tokens of a row with the prefix, P tokens of the prefix, M hidden size.
 """
@@ -17,12 +17,12 @@ from tuili.posttrain.document_groups import HIDDEN, PackedDocuments
 
 
 def pack_attention(backbone: Backbone) -> None:
-    """Let the layers of a model attend as `packed_states` wants."""
+    """Make the layers of a model attend as `packed_states` needs."""
     backbone.model.set_attn_implementation(packed_attention.NAME)
 
 
 def packed_states(backbone: Backbone, prefix_P: Tensor, block: Block, first_layer: int = 0) -> Tensor:
-    """The states [B, T, M] behind the last layer, those of the prefix included. See `pack_attention`.
+    """The states [B, T, M] after the last layer, including those of the prefix. See `pack_attention`.
 
     All tensors are on the model's device. first_layer: layers below it learn nothing.
     """
@@ -46,7 +46,7 @@ def packed_states(backbone: Backbone, prefix_P: Tensor, block: Block, first_laye
 
 
 def seen_bias(documents_BT: Tensor, prefix: int, dtype: torch.dtype) -> Tensor:
-    """What is added to scores, [B, T, T], where whole rows attend: see `PackedDocuments.of`."""
+    """The bias for scores, [B, T, T], if whole rows attend: see `PackedDocuments.of`."""
     device = documents_BT.device
     shared = torch.full((len(documents_BT), prefix), -2, device=device)
     owner_BT = torch.cat([shared, documents_BT], dim=1)

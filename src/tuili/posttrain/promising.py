@@ -1,6 +1,6 @@
-"""Calibrating a model in its folder: what it has read, what it can promise, and a picture of that, as three files.
+"""Calibrating a model in its folder: writes what it has read, what it can promise, and a picture of that: three files.
 
-The statistics are left to `tuili.eval`; which questions the sample has is for callers to say.
+`tuili.eval` computes the statistics; callers choose the questions of the sample.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ def calibrate_folder(
     loaded: Measured, prompts: Sequence[LabelledPrompt], source: str, grid: CalibrationGrid, progress: Progress,
     own: Sequence[LabelledPrompt] = (), **options: Unpack[RunOptions],
 ) -> Calibration:  # fmt: skip
-    """Calibrate a model, and write the calibration with its picture and the file of familiarity into its folder.
+    """Calibrate a model, and write the calibration with its picture and the familiarity file into its folder.
 
     Args:
         source: describes the prompts for the reader of the result.
-        own: those of the prompts that are like what the model will be asked; familiar prompts are told by them.
+        own: those of the prompts that resemble what the model will be asked; they define which prompts are familiar.
         options: see `tuili.engine.load_runner`.
-    Raises `InputError` as `calibrate` does, and where the files cannot be written.
+    Raises `InputError` as `calibrate` does, and if the files cannot be written.
     """
     place, familiarity = loaded.path / CALIBRATION_FILE, loaded.path / FAMILIARITY_FILE
     check_file_place(place)
-    check_sample_size(len(prompts), grid)  # before minutes go into what is familiar
-    # A calibration holds with its own file of familiarity alone: where a new one fails, the former two stay.
+    check_sample_size(len(prompts), grid)  # before spending minutes on familiarity
+    # A calibration is valid only with its own familiarity file: if a new one fails, both old files stay.
     with restored_on_failure(familiarity):
         write_familiarity(loaded, own, progress)
         calibration = calibrate(loaded, prompts, source, grid, progress, **options)
@@ -72,7 +72,7 @@ def calibrate_folder(
 def prompts_of_file(
     path: Path, loaded: Measured, seed: int, form: Literal["auto"] | QuestionForm = "auto"
 ) -> list[LabelledPrompt]:
-    """The questions of a file, in random order. Raises `RecordError` for a bad line, `InputError` for earlier turns."""
+    """The questions of a file, shuffled. Raises `RecordError` for a bad line, `InputError` for earlier turns."""
     shape = loaded.shape if isinstance(loaded, ImportedModel) else loaded.model.config
     problems = own_problems(path, loaded.tokenizer, shape.max_position_embeddings, form)
     if any(problem.earlier for problem in problems):
@@ -84,12 +84,12 @@ def prompts_of_file(
 
 
 def write_familiarity(loaded: Measured, own: Sequence[LabelledPrompt], progress: Progress) -> None:
-    """Write what the model has read into its folder: what it was trained on, and prompts of one's own.
+    """Write what the model has read into its folder: what it was trained on, and the caller's own prompts.
 
-    What the lineage records is read again. Where some of it is not there, as for a model that was fetched, a present
-    file knows what training has read. Of the prompts, those alone are read that fit the confidence: the others must be
-    as new as requests will be. Where there is too little to tell an unfamiliar prompt, no file stays, because a former
-    one says what another training has read.
+    The data recorded in the lineage is read again. If some of it is missing, as for a fetched model, an existing file
+    knows what training has read. Of the prompts, only those that the confidence is fitted to are read: the others must
+    be as new as requests will be. If there is too little to recognise an unfamiliar prompt, no file stays, because an
+    old one describes what another training has read.
     """
     mine = [one.prompt for one in fitting_part(own)]
     taught, faults = taught_sources(loaded.path)
@@ -109,8 +109,8 @@ def write_familiarity(loaded: Measured, own: Sequence[LabelledPrompt], progress:
 
 
 def _read_before(folder: Path) -> FamiliarityFile | None:
-    """The model's present file of familiarity; None where there is none that can be read, and where what it knows of
-    training cannot be told from what it knows of a calibration's prompts.
+    """The model's existing familiarity file; None if there is none that can be read, or if its knowledge of training
+    cannot be separated from its knowledge of a calibration's prompts.
     """
     with suppress(ModelFolderError):
         read = read_familiarity_file(folder)

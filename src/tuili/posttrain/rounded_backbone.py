@@ -1,8 +1,7 @@
-"""A dense decoder of transformers that computes in whole numbers, as the native step computes imported models, and
-learns so.
+"""A dense transformers decoder that computes and learns in integers, as the native step computes imported models.
 
-Its weights stay in the numbers of its folder: what the native step rounds them to when it reads the folder is, to the
-bit, what they were rounded to here.
+Its weights stay in the numeric type of its folder: the native step, when it reads the folder, rounds them bit for bit
+to what they were rounded to here.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from tuili.store import Quantization
 
 
 def round_backbone(backbone: Backbone, quantization: Quantization | None = None) -> None:
-    """Let all matrices of a decoder, and an embedding that is its head, compute in whole numbers from now on.
+    """Make all matrices of a decoder, and an embedding that is also its head, compute in integers from now on.
 
-    quantization: which, 8 bits by default; a head keeps 8 in any case. Keys and values are rounded where
+    quantization: which integers, 8 bits by default; a head always keeps 8. Keys and values are rounded where
     `packed_attention` attends.
 
-    Raises `InputError` for a layer that is neither a matrix nor a norm: it is not known how the native step rounds it.
+    Raises `InputError` for a layer that is neither a matrix nor a norm: it is unknown how the native step rounds it.
     """
     model, numbers = backbone.model, quantization or Quantization()
     for layer in backbone.layers:
@@ -37,7 +36,7 @@ def round_backbone(backbone: Backbone, quantization: Quantization | None = None)
             if model.lm_head.weight is module.weight:
                 module.forward = partial(_embedding, module)  # type: ignore[method-assign]
         elif isinstance(module, LowRankLinear):
-            pass  # its factors are linear layers, and its bias stays in full numbers
+            pass  # its factors are linear layers, and its bias stays in floating point
         elif [*module.parameters(recurse=False)] and "norm" not in name:
             raise InputError(f"{name} is a {type(module).__name__}, which cannot be computed in 8 bits")
 

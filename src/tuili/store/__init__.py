@@ -1,6 +1,6 @@
-"""What a model's folder holds, read without torch and without transformers: numpy arrays and plain values.
+"""Read the contents of a model folder, without torch or transformers, as numpy arrays and plain values.
 
-`tuili.model` builds networks from it.
+`tuili.model` builds networks from them.
 """
 
 import lazy_loader

@@ -1,6 +1,6 @@
-"""What a model's training has read, as a file in its folder: by it the engine tells how familiar a prompt is.
+"""A record of what a model was trained on, kept in its folder; the engine uses it to rate how familiar a prompt is.
 
-How it is used is left to `tuili.engine`, how it is made to `tuili.eval`.
+`tuili.engine` uses the file, `tuili.eval` makes it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _MORE_TYPES = {"sample": "uint8", "training": "float32"}
 
 @dataclass(frozen=True)
 class FamiliarityFile:
-    """What the file holds. Dimensions: B bytes, C bytes, V vocabulary, N and T prompts.
+    """The contents of the file. Dimensions: B bytes, C bytes, V vocabulary, N and T prompts.
 
-    filter_B: a Bloom filter of the pairs and triples of token classes that training has read. sample_C: one of those of
-    a calibration's prompts; None where there are none. class_V: the class of each token. score_N: the scores of the
-    references, rising, which are prompts that were scored as if their forms had not been read. training_T: those of
-    prompts of training; None where there are none. level: the p-value below which a prompt counts as unfamiliar.
-    source: what was read, for readers. before, after: tokens that every prompt begins and ends with, which are not
-    scored.
+    filter_B: a Bloom filter of the pairs and triples of token classes seen in training. sample_C: a Bloom filter of
+    those in the calibration prompts; None if there are none. class_V: the class of each token. score_N: the scores of
+    the reference prompts in ascending order; these prompts were scored as if their forms had not been seen. training_T:
+    the scores of training prompts; None if there are none. level: the p-value below which a prompt counts as
+    unfamiliar. source: what was read, for human readers. before, after: tokens that every prompt begins and ends with;
+    they are not scored.
     """
 
     filter_B: NDArray[np.uint8]
@@ -53,25 +53,25 @@ class FamiliarityFile:
     training_T: NDArray[np.float32] | None = None
 
     def scored(self, ids: Sequence[int]) -> Sequence[int]:
-        """The tokens of a prompt without those that every prompt begins and ends with, as far as this one does."""
+        """The tokens of a prompt without the common beginning and end, as far as this prompt has them."""
         return without_ends(ids, self.before, self.after)
 
     @property
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """The arrays by their names in the file."""
+        """The arrays, by name in the file."""
         tensors: dict[str, NDArray[Any]] = {"filter": self.filter_B, "classes": self.class_V, "scores": self.score_N}
         more = {"sample": self.sample_C, "training": self.training_T}
         return tensors | {name: array for name, array in more.items() if array is not None}
 
     def knows(self, key_N: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Which of these pairs and triples were read."""
+        """Which of these pairs and triples were seen."""
         known_N = NgramFilter(self.filter_B).knows(key_N)
         return known_N if self.sample_C is None else known_N | NgramFilter(self.sample_C).knows(key_N)
 
 
 @dataclass(frozen=True)
 class _Metadata:
-    """What stands beside the tensors: also the hash of the tokenizer."""
+    """The metadata stored with the tensors; it includes the hash of the tokenizer."""
 
     level: Annotated[float, Field(gt=0, lt=1)]
     source: str
@@ -84,18 +84,18 @@ _METADATA = TypeAdapter(_Metadata)
 
 
 def write_familiarity_file(folder: Path, familiarity: FamiliarityFile) -> None:
-    """Write the file into a model folder, whole or not at all."""
+    """Write the file into a model folder atomically."""
     told = familiarity
     metadata = _Metadata(told.level, told.source, _tokenizer_hash(folder), told.before, told.after)
     with whole_file(folder / FAMILIARITY_FILE) as part:
         save_file(familiarity.tensors, part, {_KEY: json.dumps(asdict(metadata))})
-        part.chmod((folder / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
+        part.chmod((folder / CONFIG_FILE).stat().st_mode)  # safetensors makes it readable by its owner only
 
 
 def read_familiarity_file(folder: Path) -> FamiliarityFile | None:
-    """What the file of a model folder holds; None if there is none.
+    """Read the file of a model folder; None if there is none.
 
-    Raises `ModelFolderError` for one that is damaged, or was made with another tokenizer.
+    Raises `ModelFolderError` if the file is damaged or was made with another tokenizer.
     """
     path = folder / FAMILIARITY_FILE
     if not path.is_file():
@@ -113,7 +113,7 @@ def read_familiarity_file(folder: Path) -> FamiliarityFile | None:
             raise ValueError("scores are shares, rising")
         if 1 / (1 + len(score_N)) >= metadata.level:
             raise ValueError(f"by {len(score_N)} scores no prompt is below the level {metadata.level:g}")
-    except (SafetensorError, KeyError, ValueError) as error:  # pydantic's are among the last
+    except (SafetensorError, KeyError, ValueError) as error:  # pydantic's errors are ValueErrors
         raise ModelFolderError(f"{path} is damaged: {one_line(error)}; calibrate anew (tuili calibrate)") from error
     if metadata.tokenizer != _tokenizer_hash(folder):
         raise ModelFolderError(f"{path} was made with another tokenizer: calibrate anew (tuili calibrate)")
@@ -123,7 +123,7 @@ def read_familiarity_file(folder: Path) -> FamiliarityFile | None:
 
 
 def familiarity_hash(folder: Path) -> str | None:
-    """SHA-256 of the file, None where there is none."""
+    """SHA-256 of the file; None if there is none."""
     path = folder / FAMILIARITY_FILE
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 

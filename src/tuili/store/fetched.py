@@ -1,6 +1,6 @@
-"""Models that the package has as an adapter alone: which there are, and whether one has been fetched.
+"""Models that the package ships only as an adapter: which ones exist, and whether one has been fetched.
 
-A fetched model lies in the cache, as its base with the adapter added. Fetching it is left to `tuili.exchange`.
+A fetched model is kept in the cache, as its base with the adapter added. `tuili.exchange` does the fetching.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ import os
 from pathlib import Path
 
 SHIPPED_ADAPTERS = Path(__file__).parents[1] / "adapters"
-"""The folder that holds one folder for each adapter inside the package."""
+"""The folder inside the package that holds one folder for each adapter."""
 MANIFEST_FILE = "fetch.json"
-"""In the folder of an adapter: what it is added to, and what comes of it."""
+"""In an adapter folder: the base that the adapter is added to, and the model that results."""
 FETCHED_FILE = Path("tuili") / "fetched.json"
-"""In a fetched model: the manifest of the adapter that it was made with."""
+"""In a fetched model: the manifest of the adapter that was added."""
 
 IMPORTABLE = ("smollm2",)
 """Models that `tuili import` knows by a short name."""
 
 
 def cache_folder() -> Path:
-    """Where Tuili keeps what it has downloaded."""
+    """The folder in which Tuili keeps its downloads."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuili"
 
 
 def cached_model(name: str) -> Path:
-    """Where a model lies that was downloaded by its name."""
+    """The cache folder of a model that was downloaded by name."""
     return cache_folder() / "models" / name
 
 
@@ -40,7 +40,7 @@ def shipped_adapter(name: str) -> Path:
 
 
 def is_fetched(name: str, folder: Path) -> bool:
-    """Whether a folder holds the model of that name as this version of the package has it. Weights are not read."""
+    """Whether a folder holds this package version's model of that name. Weights are not read."""
     try:
         return (folder / FETCHED_FILE).read_bytes() == (shipped_adapter(name) / MANIFEST_FILE).read_bytes()
     except OSError:

@@ -1,7 +1,7 @@
-"""Model folders: find one by name, refuse it when it is unsafe or damaged, and replace one atomically.
+"""Model folders: find one by name, refuse it if it is unsafe or damaged, and replace one atomically.
 
-A folder is in Hugging Face layout with safetensors only; nothing in it is ever unpickled or run. What is in its files
-is read by the neighbours; a network is built from them by `tuili.model`.
+A folder is in Hugging Face layout with safetensors only; nothing in it is ever unpickled or run. The other modules of
+this package read its files; `tuili.model` builds a network from them.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from tuili.store.safetensors import check_safetensors
 from tuili.store.template_files import TEMPLATE_FILE, TEMPLATE_FOLDER
 
 SHIPPED_MODELS = Path(__file__).parents[1] / "models"
-"""The folder that holds one folder for each model inside the package."""
+"""The folder inside the package that holds one folder for each model."""
 MODEL_TYPE = "tuili"
 CONFIG_FILE = "config.json"
 INDEX_FILE = "model.safetensors.index.json"
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
 FETCHED_FILES = ("*.safetensors", "*.json", TEMPLATE_FILE, f"{TEMPLATE_FOLDER}/*.jinja")
-"""What the hub is asked for."""
+"""The files requested from the hub."""
 MAX_PARAMETERS_PER_BYTE = 8
 """A parameter takes at least one bit."""
 Kind = TypeVar("Kind")
@@ -44,11 +44,12 @@ def shipped_names() -> tuple[str, ...]:
 
 
 def resolve_model(name: str | Path) -> Path:
-    """The folder that a name means: a shipped model (`nano`), one that was fetched (`smollm2-math`), a folder, or a
-    repository of the Hugging Face hub.
+    """Resolve a name to a folder: a shipped model (`nano`), a fetched one (`smollm2-math`), a folder, or a repository
+    on the Hugging Face hub.
 
-    A shipped or fetched name wins over a folder of the same name (write `./nano` for the folder). Only safetensors and
-    JSON files and chat templates are fetched from the hub. Raises `ModelFolderError` when the name is none of the four.
+    A shipped or fetched name takes precedence over a folder of the same name (write `./nano` for the folder). Only
+    safetensors, JSON files and chat templates are fetched from the hub. Raises `ModelFolderError` if the name is none
+    of the four.
     """
     text, path = str(name), Path(name)
     if text in shipped_names():
@@ -56,7 +57,7 @@ def resolve_model(name: str | Path) -> Path:
     fetchable = text in adapter_names()
     if fetchable and is_fetched(text, cached_model(text)):
         return cached_model(text)
-    if os.path.lexists(text):  # false for a name that is empty or too long
+    if os.path.lexists(text):  # False for a name that is empty or too long
         if path.is_dir():
             return path
         raise ModelFolderError(f"{path} is a file: give the model folder that holds config.json and *.safetensors")
@@ -76,25 +77,25 @@ def resolve_model(name: str | Path) -> Path:
 def check_files(
     folder: Path, known_fields: Collection[str] | None = None, model_types: Sequence[str] = (MODEL_TYPE,)
 ) -> None:
-    """Refuse, by `ModelFolderError`, a folder whose files are not those of a sound and safe model. Reads no tensor.
+    """Raise `ModelFolderError` if a folder's files do not form a sound and safe model. Reads no tensor.
 
-    known_fields: the fields that config.json may have, None for any. A reader such as transformers, which obeys other
-    fields too, must name them. model_types: the kinds of model that will do.
+    known_fields: the fields that config.json may have; None allows any. A caller that uses transformers, which
+    also obeys other fields, must name them. model_types: the accepted kinds of model.
     """
     with _unreadable_refused(folder):
         _check_files(folder, known_fields, model_types)
 
 
 def model_type(folder: Path) -> object:
-    """What config.json calls the kind of a model; None where it does not say. Raises `ModelFolderError` without one."""
+    """The `model_type` in config.json; None if absent. Raises `ModelFolderError` if there is no config.json."""
     with _unreadable_refused(folder):
         return read_object(_config_file(folder)).get("model_type")
 
 
 def check_size(folder: Path, parameters: int) -> None:
-    """Refuse, by `ModelFolderError`, a folder whose weight files are too small for so many parameters.
+    """Raise `ModelFolderError` if a folder's weight files are too small for this number of parameters.
 
-    To be called before memory is taken for them.
+    Call it before allocating memory for them.
     """
     with _unreadable_refused(folder):
         stored = weight_bytes(folder)
@@ -105,18 +106,18 @@ def check_size(folder: Path, parameters: int) -> None:
 
 
 def weight_bytes(folder: Path) -> int:
-    """Those of the files of a model's weights."""
+    """The total size of a model's weight files, in bytes."""
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
 @contextmanager
 def replaced_folder(folder: Path) -> Iterator[Path]:
-    """A path at which the block makes a new model folder, which becomes `folder` when the block ends without an error.
+    """Yield a path for a new model folder, which becomes `folder` if the block ends without an error.
 
-    A model folder that is there already is replaced as a whole. A folder that holds anything else is refused by
-    `ModelFolderError`. An error or a signal leaves the old folder or the new one, never a mixture. A kill between the
-    two moves leaves the old folder beside its place, as `.NAME.old`; the next call puts it back first. What a kill
-    leaves in `.NAME.scratch`, the next call removes. Raises `InputError` where the system lets nothing be written.
+    An existing model folder is replaced as a whole. Raises `ModelFolderError` if the folder holds anything else. An
+    error or a signal leaves the old folder or the new one, never a mixture. A kill between the two renames leaves the
+    old folder as `.NAME.old` in the same parent folder; the next call first puts it back. The next call also removes
+    what a kill left in `.NAME.scratch`. Raises `InputError` if the system does not allow writing.
     """
     with refusing_faults(folder), _replaced(folder) as fresh:
         yield fresh
@@ -191,7 +192,7 @@ def _check_files(folder: Path, known_fields: Collection[str] | None, model_types
 
 
 def _check_index(index: Path, weights: Sequence[str]) -> None:
-    """Refuse an index, if there is one, that names anything but weight files beside it: what it names is opened."""
+    """Refuse an index that names anything but weight files in its own folder, because the named files are opened."""
     if not index.is_file():
         return
     weight_map = read_object(index).get("weight_map")
@@ -204,10 +205,10 @@ def _check_index(index: Path, weights: Sequence[str]) -> None:
 
 @contextmanager
 def _scratch_folder(path: Path) -> Iterator[Path]:
-    """An empty folder on the disk of `path`, for making what is then moved there; it is gone when the block ends.
+    """Yield an empty folder on the same disk as `path`, for content that is then moved there; remove it at the end.
 
-    What a kill has left of one is removed by the next call for the same path. Raises `ModelFolderError` while another
-    process is at work on that path.
+    The next call for the same path removes what a kill left behind. Raises `ModelFolderError` while another process is
+    working on that path.
     """
     scratch = path.with_name(f".{path.name}.scratch")
     content = scratch / "content"
@@ -230,15 +231,16 @@ def _download(name: str) -> Path:
 
     try:
         return Path(snapshot_download(name, allow_patterns=list(FETCHED_FILES)))
-    except Exception as error:  # whatever its HTTP client raises: names, networks, permissions and disks fail here
+    except Exception as error:  # its HTTP client may raise anything: names, networks, permissions and disks fail
         raise ModelFolderError(
             f"model {name!r} is no folder here and could not be fetched from the hub: {one_line(error)}"
         ) from error
 
 
 def read_part(path: Path, kind: TypeAdapter[Kind], remedy: str) -> Kind | None:
-    """What stands in the JSON file of a part of a model; None where there is no such file. remedy: for a damaged one,
-    for which `ModelFolderError` is raised.
+    """Read the JSON file of a part of a model; None if there is no such file.
+
+    remedy: advice in the `ModelFolderError` that is raised for a damaged file.
     """
     if not path.is_file():
         return None
@@ -251,7 +253,7 @@ def read_part(path: Path, kind: TypeAdapter[Kind], remedy: str) -> Kind | None:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises `ModelFolderError` where it holds something else."""
+    """The JSON object in a file. Raises `ModelFolderError` if the file holds anything else."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

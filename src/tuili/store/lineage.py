@@ -1,8 +1,8 @@
 """Lineage: one entry for each step that made a model, kept in the model folder as `tuili/lineage.json`.
 
-A step names its parent by the hash of the parent's weights and configuration, so that a chain of folders can be
-verified without trusting their names. The entries are chained by hashes of their own, which tell a change of one.
-Replacing the folder around the file is left to `folder`.
+A step identifies its parent by the hash of the parent's weights and configuration, so that a chain of folders can be
+verified without trusting their names. The entries are also linked by a hash chain, which reveals a change to any entry.
+`folder` replaces the folder around the file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tuili.store.tokenizer import TOKENIZER_FILES
 
 LINEAGE_FILE = Path("tuili") / "lineage.json"
 KEEPS_WEIGHTS = frozenset({"verifier", "exits"})
-"""Steps behind which the weights are those that were taught."""
+"""Steps that leave the taught weights unchanged."""
 _HASH_BLOCK_BYTES = 1 << 20
 
 
@@ -33,10 +33,10 @@ _HASH_BLOCK_BYTES = 1 << 20
 class LineageEntry:
     """One step that made a model.
 
-    recipe: its whole resolved recipe. figures: what it measured. tokens: those that it read. hours: wall-clock time.
-    files: SHA-256, in hex, of each file of questions that a teaching read, by the name that its recipe gives it.
-    parent, hash: the same of the model before and after the step. verifier: the same of the file of the verifier that
-    the step made. tokenizer: the same of each file of the tokenizer, by its name; `write_lineage` notes it.
+    recipe: its whole resolved recipe. figures: what it measured. tokens: how many it read. hours: wall-clock time.
+    The other fields are SHA-256 hashes in hex. files: of each question file that a teaching read, by its name in the
+    recipe. parent, hash: of the model before and after the step. verifier: of the verifier file that the step made.
+    tokenizer: of each tokenizer file, by name; `write_lineage` fills it in.
     """
 
     step: str
@@ -56,9 +56,10 @@ class LineageEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class _StoredEntry(LineageEntry):
-    """An entry as it must stand in a file, where its date and versions may not be left out.
+    """An entry as stored in a file, where date and versions are mandatory.
 
-    chain: SHA-256 over it and all entries before it; none has it where an earlier version of Tuili wrote the file.
+    chain: SHA-256 over this entry and all earlier ones; absent from every entry if an earlier version of Tuili wrote
+    the file.
     """
 
     date: str
@@ -70,9 +71,9 @@ _STORED_LINEAGE = TypeAdapter(tuple[_StoredEntry, ...])
 
 
 def read_lineage(folder: Path) -> tuple[LineageEntry, ...]:
-    """The entries of a model folder, oldest first; none when it has no lineage file.
+    """The entries of a model folder, oldest first; empty if it has no lineage file.
 
-    Raises `ModelFolderError` when the file is not a list of entries. Whether one was changed, `check_recorded` tells.
+    Raises `ModelFolderError` if the file is not a list of entries. `check_recorded` detects changed entries.
     """
     path = folder / LINEAGE_FILE
     return _entries(path, path.read_bytes()) if path.is_file() else ()
@@ -91,10 +92,10 @@ def _entries(path: Path, content: bytes) -> tuple[LineageEntry, ...]:
 
 
 def write_lineage(folder: Path, entries: tuple[LineageEntry, ...]) -> None:
-    """Write the entries, oldest first, into a model folder, whose tokenizer the newest one records, if there is one."""
+    """Write the entries, oldest first, into a model folder. The newest one, if any, records the folder's tokenizer."""
     if entries:
         entries = (*entries[:-1], replace(entries[-1], tokenizer=_tokenizer_hashes(folder)))
-    documents = json.loads(json.dumps([asdict(entry) for entry in entries]))  # as they are read again
+    documents = json.loads(json.dumps([asdict(entry) for entry in entries]))  # as they are read back
     for document, chain in zip(documents, _chain(documents), strict=True):
         document["chain"] = chain
     path = folder / LINEAGE_FILE
@@ -103,8 +104,9 @@ def write_lineage(folder: Path, entries: tuple[LineageEntry, ...]) -> None:
 
 
 def learnt_numbers(lineage: Sequence[LineageEntry]) -> WholeNumbers | None:
-    """The whole numbers that a model was taught in at last, though its folder keeps full ones: what it has learnt are
-    the numbers to which these are rounded, and whatever else changes them undoes that. None for any other model."""
+    """The integer format of a model's last quantisation-aware teaching, although its folder keeps full-precision
+    weights; None for any other model. What the model learnt is the rounded weights: any other change to the weights
+    undoes that."""
     for entry in reversed(lineage):
         if entry.step not in KEEPS_WEIGHTS:
             taught = entry.recipe.get("teach")
@@ -113,10 +115,10 @@ def learnt_numbers(lineage: Sequence[LineageEntry]) -> WholeNumbers | None:
 
 
 def check_recorded(folder: Path) -> None:
-    """Refuse, by `ModelFolderError`, a folder of which something is not as its lineage records it: its weights, its
-    configuration, its tokenizer, or an entry of the lineage itself.
+    """Raise `ModelFolderError` if a folder's weights, configuration, tokenizer or lineage entries differ from what its
+    lineage records.
 
-    This finds what a header cannot tell: bytes that were damaged in a file of the same size. What is not recorded is
+    This finds damage that a header cannot reveal: changed bytes in a file of the same size. Anything not recorded is
     accepted.
     """
     if (change := change_since_recorded(folder)) is not None:
@@ -124,9 +126,9 @@ def check_recorded(folder: Path) -> None:
 
 
 def change_since_recorded(folder: Path, digest: str | None = None) -> str | None:
-    """What `check_recorded` refuses, in one line with what would be right; None where all is as recorded.
+    """One line on what `check_recorded` would refuse and what would be right; None if everything is as recorded.
 
-    digest: the folder's `model_hash`, where it is known. Raises `ModelFolderError` as `read_lineage` does.
+    digest: the folder's `model_hash`, if known. Raises `ModelFolderError` as `read_lineage` does.
     """
     path = folder / LINEAGE_FILE
     content = path.read_bytes() if path.is_file() else b"[]"
@@ -140,7 +142,7 @@ def change_since_recorded(folder: Path, digest: str | None = None) -> str | None
 
 
 def _changed_entry(path: Path, content: bytes, lineage: Sequence[LineageEntry]) -> str | None:
-    """The first entry that is not as it was written, or whose parent no earlier one made."""
+    """Report the first entry that was changed since it was written, or whose parent was made by no earlier entry."""
     remedy = "bring the file back, or delete it if the change is yours"
     documents = json.loads(content)
     chained, made = any("chain" in document for document in documents), list[str | None]()
@@ -155,7 +157,7 @@ def _changed_entry(path: Path, content: bytes, lineage: Sequence[LineageEntry]) 
 
 
 def _changed_tokenizer(folder: Path, lineage: Sequence[LineageEntry]) -> str | None:
-    """The first file of the tokenizer that is not as the newest entry records it."""
+    """Report the first tokenizer file that differs from the record in the newest entry."""
     if not (recorded := lineage[-1].tokenizer):
         return None
     found, entry = _tokenizer_hashes(folder), f"entry {len(lineage)} ({lineage[-1].step}) of {LINEAGE_FILE}"
@@ -172,7 +174,7 @@ def _changed_tokenizer(folder: Path, lineage: Sequence[LineageEntry]) -> str | N
 
 
 def _changed_model(folder: Path, recorded: str | None, digest: str | None) -> str | None:
-    """The weights and the configuration, where they are not those with the recorded hash."""
+    """Report the weights and configuration if their hash is not the recorded one."""
     if recorded is None or (found := digest or model_hash(folder)) == recorded:
         return None
     files = ", ".join(file.name for file in sorted(folder.glob("*.safetensors")))
@@ -189,7 +191,7 @@ def _tokenizer_hashes(folder: Path) -> dict[str, str]:
 
 
 def _chain(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Of each entry, as it stands in a file, SHA-256 over what it says and over the chain of the one before it."""
+    """For each stored entry, the SHA-256 over its content and the chain value of the preceding entry."""
     chain = ""
     for document in documents:
         told = {name: value for name, value in document.items() if name != "chain"}

@@ -1,7 +1,7 @@
-"""The matrices of a network that may be kept as factors of low rank, and the tensors that then stand for one.
+"""The matrices of a network that may be stored as low-rank factors, and the tensors that then replace one.
 
-A rank is a number for a matrix, or for each expert's matrix of a stack: W = outer · inner. It is two numbers, of shared
-outputs and inputs, for a stack whose experts share both bases: W_e = outer · core_e · inner.
+A rank is one number for a matrix, or for every expert's matrix in a stack: W = outer · inner. It is two numbers, for
+the shared outputs and inputs, if the experts of a stack share both bases: W_e = outer · core_e · inner.
 
 Dimensions: M hidden size, N outputs and I inputs of a matrix, E experts, R rank, S and R of shared bases.
 """
@@ -20,8 +20,8 @@ Rank = int | tuple[int, ...]
 
 
 def matrix_shapes(shape: ModelShape | DenseShape) -> dict[str, tuple[int, ...]]:
-    """The names, within `model`, and the shapes of all these matrices: [N, I], or [E, N, I] of experts."""
-    from tuili.store.imported.dense_shape import DenseShape, dense_matrix_shapes  # which refuses ranks by `check_ranks`
+    """The names (within `model`) and shapes of all these matrices: [N, I], or [E, N, I] for experts."""
+    from tuili.store.imported.dense_shape import DenseShape, dense_matrix_shapes  # a cycle: it uses `check_ranks`
 
     return dense_matrix_shapes(shape) if isinstance(shape, DenseShape) else _own_matrix_shapes(shape)
 
@@ -45,7 +45,7 @@ def _own_matrix_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
 
 
 def factor_shapes(sizes: tuple[int, ...], rank: Rank) -> dict[str, tuple[int, ...]]:
-    """The factors of a matrix or a stack of these sizes, by their names in it, with their shapes."""
+    """The names and shapes of the factors of a matrix or stack of these sizes."""
     *stack, outputs, inputs = sizes
     if isinstance(rank, int):
         return {"inner": (*stack, rank, inputs), "outer": (*stack, outputs, rank)}
@@ -55,12 +55,12 @@ def factor_shapes(sizes: tuple[int, ...], rank: Rank) -> dict[str, tuple[int, ..
 
 
 def factor_parameters(sizes: Sequence[int], rank: Rank | None) -> int:
-    """How many parameters a matrix or a stack of these sizes takes at a rank; None stands for none."""
+    """The number of parameters of a matrix or stack of these sizes at a rank; a rank of None means no factors."""
     return prod(sizes) if rank is None else sum(map(prod, factor_shapes(tuple(sizes), rank).values()))
 
 
 def check_ranks(shape: ModelShape | DenseShape) -> None:
-    """Refuse, by `ValueError`, ranks that no factors of the network's matrices can have."""
+    """Raise `ValueError` for ranks that the network's matrices cannot have."""
     matrices = matrix_shapes(shape)
     for name, rank in (shape.ranks or {}).items():
         if name not in matrices:

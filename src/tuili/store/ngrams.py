@@ -1,7 +1,7 @@
-"""Pairs and triples of tokens that stand in a row, and a filter that knows a set of them.
+"""Pairs and triples of consecutive tokens, and a filter that represents a set of them.
 
-The filter is one of Bloom (1970): a bit for each of several hashes. It knows all that was put in, and of all else about
-one in a hundred at `BITS_PER_NGRAM`. Which are put in is left to `tuili.eval`.
+It is a Bloom filter (Bloom 1970): one bit for each of several hashes. It accepts every member of the set, and about one
+in a hundred non-members at `BITS_PER_NGRAM`. `tuili.eval` decides what is put in.
 
 Dimensions: T tokens, N pairs or triples, H hashes, B bytes, V vocabulary.
 """
@@ -18,14 +18,14 @@ BITS_PER_NGRAM = 10
 _STEP, _MIX = np.uint64(0x9E3779B97F4A7C15), (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 """The constants of splitmix64 (Steele et al. 2014)."""
 Ngrams = tuple[NDArray[np.uint64], NDArray[np.uint64]]
-"""The pairs and the triples of a text, in order, each as a number."""
+"""The pairs and the triples of a text, in order, each encoded as a number."""
 
 
 def ngrams_of(ids: Sequence[int], class_V: NDArray[np.uint32]) -> Ngrams:
     """The pairs and the triples of the classes of these tokens.
 
     Args:
-        class_V: the class of each token. Neighbours of class 0 count as one: so numbers are, however long they are.
+        class_V: the class of each token. A run of class 0 counts as one token, so that a number of any length is one.
     """
     class_T = class_V[np.asarray(ids, dtype=np.int64)].astype(np.uint64)
     is_number_T = class_T == 0
@@ -36,46 +36,46 @@ def ngrams_of(ids: Sequence[int], class_V: NDArray[np.uint32]) -> Ngrams:
 
 
 def without_ends(ids: Sequence[int], before: Sequence[int], after: Sequence[int]) -> Sequence[int]:
-    """These tokens without those of `before` that they begin with, and those of `after` that they end with."""
+    """These tokens without the beginning that they share with `before` and the end that they share with `after`."""
     start, end = shared_length(ids, before), len(ids) - shared_length(ids[::-1], after[::-1])
     return ids[start : max(start, end)]
 
 
 def shared_length(one: Sequence[int], other: Sequence[int]) -> int:
-    """With how many of the same tokens both begin."""
+    """The length of the common prefix of both."""
     return next(
         (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
     )
 
 
 def novelty(ngrams: Ngrams, is_known: Callable[[NDArray[np.uint64]], NDArray[np.bool_]]) -> float:
-    """The mean of two shares, of the pairs and of the triples that are not known; 0 for a text without a pair."""
+    """The mean of the share of unknown pairs and the share of unknown triples; 0 for a text without a pair."""
     shares = [1 - float(is_known(key_N).mean()) for key_N in ngrams if len(key_N)]
     return sum(shares) / len(shares) if shares else 0.0
 
 
 class NgramFilter:
-    """Knows a set of pairs and triples by the bits in `filter_B`."""
+    """A Bloom filter over pairs and triples, with its bits in `filter_B`."""
 
     def __init__(self, filter_B: NDArray[np.uint8]) -> None:
         self.filter_B = filter_B
 
     @classmethod
     def of(cls, key_N: NDArray[np.uint64]) -> NgramFilter:
-        """A filter that knows these keys, which differ from each other."""
+        """A filter of these keys, which must be distinct."""
         made = cls(np.zeros(-(-max(1, len(key_N)) * BITS_PER_NGRAM // 8), np.uint8))
         bit_NH = made._bits(key_N)
         np.bitwise_or.at(made.filter_B, bit_NH >> np.uint64(3), _masks(bit_NH))
         return made
 
     def knows(self, key_N: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Which of these keys the filter knows."""
+        """Which of these keys the filter accepts."""
         bit_NH = self._bits(key_N)
         known_N: NDArray[np.bool_] = np.all(self.filter_B[bit_NH >> np.uint64(3)] & _masks(bit_NH), axis=1)
         return known_N
 
     def _bits(self, key_N: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """The bits of each key."""
+        """The bit positions of each key."""
         mixed_NH = key_N[:, None] + np.arange(1, HASHES + 1, dtype=np.uint64) * _STEP
         mixed_NH = (mixed_NH ^ (mixed_NH >> np.uint64(30))) * _MIX[0]
         mixed_NH = (mixed_NH ^ (mixed_NH >> np.uint64(27))) * _MIX[1]

@@ -1,7 +1,7 @@
-"""Models that were trained for whole numbers: how they compute, and which tensors of a folder are whole numbers.
+"""Models trained for integer arithmetic: how they compute, and which tensors of a folder are stored as integers.
 
-The field `quantization` of config.json says the first; `docs/models.md` describes the tensors for readers without
-Tuili. How numbers are rounded is left to `tuili.native.rounding`, and to `tuili.model` in torch.
+The field `quantization` of config.json defines the arithmetic; `docs/models.md` describes the tensors for readers
+without Tuili. `tuili.native.rounding`, and `tuili.model` in torch, do the rounding.
 
 Dimensions: E experts, N outputs of a matrix, K inputs.
 """
@@ -17,10 +17,10 @@ from pydantic import ConfigDict
 WholeNumbers = Literal["int8", "w4a8"]
 WHOLE_NUMBERS: tuple[WholeNumbers, ...] = get_args(WholeNumbers)
 WEIGHT_GROUP = 32
-"""Inputs that share one scale where weights have 4 bits."""
+"""The number of inputs that share one scale in 4-bit weights."""
 MOST_MIXED = 64
 SCALE_SUFFIX = "_scale"
-"""Behind the name of a tensor of whole numbers, that of its scales."""
+"""Appended to the name of an integer tensor, it gives the name of its scales."""
 _EMBEDDING, _HEAD = "embed_tokens.weight", "lm_head.weight"
 _FACTORS = ("", ".inner", ".core", ".outer")
 _MATRICES = (
@@ -28,19 +28,19 @@ _MATRICES = (
     *(f"experts.{part}_proj{factor}" for part in ("gate_up", "down") for factor in _FACTORS),
     *(f"mlp.{part}_proj{factor}.weight" for part in ("gate", "up") for factor in _FACTORS),
 )
-"""How the names of matrices end that are multiplied in whole numbers, the last kind those of imported models.
-Routers and the gates of attention are not among them: they are small, and decide. Each may be kept as factors."""
+"""Suffixes of the names of matrices that are multiplied as integers; the last group is that of imported models.
+Routers and attention gates are excluded: they are small, and make decisions. Each matrix may be kept as factors."""
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """The numbers that a model was trained for.
+    """The number formats that a model was trained for.
 
-    numbers: of weights, 8 bits with a scale for each output, or 4 bits with one for each output and 32 inputs. What
-    they are multiplied with has 8 bits and a scale for each token in both. cache: of keys and values, 8 bits with a
-    scale for each token and head; None where they are not rounded.
+    numbers: the format of weights: 8 bits with one scale per output, or 4 bits with one scale per output and 32 inputs.
+    In both, activations have 8 bits and one scale per token. cache: the format of keys and values: 8 bits with one
+    scale per token and head; None if they are not rounded.
 
-    Raises `ValueError` for others.
+    Raises `ValueError` for other formats.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -55,20 +55,20 @@ class Quantization:
             raise ValueError(f"quantization.cache is {self.cache!r}: use int8 or null")
 
     def bits(self, inputs: int) -> Literal[4, 8]:
-        """Those of the weights of a matrix with so many inputs. They are 8 where 32 does not divide the inputs."""
+        """The bits per weight of a matrix with this number of inputs: 8 if the number is not a multiple of 32."""
         return 4 if self.numbers == "w4a8" and inputs % WEIGHT_GROUP == 0 else 8
 
     def mixing(self, inputs: int) -> int:
-        """The inputs of a block that a Hadamard matrix mixes before it is rounded, on both sides of a product; 0: none.
+        """The block size in which a Hadamard matrix mixes inputs before rounding, on both sides of a product; 0: none.
 
-        Weights of 4 bits then err less: a block has no inputs that stand out from it.
+        This reduces the error of 4-bit weights, because no outliers remain in a block.
         """
         return 0 if self.bits(inputs) == 8 else MOST_MIXED if inputs % MOST_MIXED == 0 else WEIGHT_GROUP
 
     def stored_bits(self, name: str, shape: tuple[int, ...]) -> Literal[4, 8] | None:
-        """Those of a tensor of a model, by its name and its shape in the network; None where it has no whole numbers.
+        """The bits of a tensor, by its name and its shape in the network; None if it is not stored as integers.
 
-        The embedding, which is the head too, keeps 8, and so does a head of its own: they bear 4 badly.
+        The embedding, which is also the head, keeps 8 bits, as does a separate head: they suffer too much from 4.
         """
         if name.endswith((_EMBEDDING, _HEAD)):
             return 8
@@ -77,8 +77,8 @@ class Quantization:
     def stored_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
         """The names and shapes of the tensors in a folder, from those of the network.
 
-        Of 8 bits: [..., N, K], and scales [..., N, 1], so that the product of both are the weights. Of 4 bits: two in a
-        byte, [..., N, K / 2], and scales [..., N, K / 32]; what they stand for is still to be mixed.
+        8 bits: [..., N, K] and scales [..., N, 1]; their product gives the weights. 4 bits: two per byte,
+        [..., N, K / 2], and scales [..., N, K / 32]; the values that they give must still be mixed.
         """
         stored = dict[str, tuple[int, ...]]()
         for name, shape in shapes.items():
@@ -89,7 +89,7 @@ class Quantization:
         return stored
 
     def stored_kinds(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-        """What safetensors calls the number format of those tensors in a folder that have a fixed one."""
+        """The safetensors names of the number formats of those tensors in a folder that have a fixed format."""
         kinds = dict[str, str]()
         for name, shape in shapes.items():
             if bits := self.stored_bits(name, shape):

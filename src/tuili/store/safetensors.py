@@ -1,7 +1,7 @@
-"""Weight files: is one sound, and what is in it as numpy arrays.
+"""Weight files: check that one is sound, and read its contents as numpy arrays.
 
-The layout is that of https://huggingface.co/docs/safetensors: eight bytes of header length, a JSON header with the
-offsets of every tensor, then the tensors without a gap.
+The layout follows https://huggingface.co/docs/safetensors: eight bytes of header length, a JSON header with the offsets
+of every tensor, then the tensors without gaps.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NUMPY_TYPES = {
 
 @dataclass(frozen=True)
 class TensorPlace:
-    """A tensor in a weight file. kind: its number format, as safetensors names it. begin, end: bytes of the file."""
+    """A tensor in a weight file. kind: its number format, as safetensors names it. begin, end: byte offsets."""
 
     kind: str
     shape: tuple[int, ...]
@@ -37,18 +37,18 @@ class TensorPlace:
 
 
 def check_safetensors(path: Path) -> None:
-    """Refuse, by `ModelFolderError`, a weight file whose size or header cannot be right. Reads no tensor."""
+    """Raise `ModelFolderError` if the size or header of a weight file cannot be right. Reads no tensor."""
     read_header(path)
 
 
 def read_header(path: Path) -> dict[str, TensorPlace]:
-    """Where each tensor of a weight file stands in it. Raises `ModelFolderError` as `check_safetensors` says."""
+    """The place of each tensor in a weight file. Raises `ModelFolderError` as `check_safetensors` does."""
     size = path.stat().st_size
     with path.open("rb") as file:
         prefix = file.read(8)
         length = int.from_bytes(prefix, "little")
         if len(prefix) < 8 or length > MAX_HEADER_BYTES or 8 + length > size:
-            if _PICKLE_OR_ZIP.match(prefix):  # which the length of a sound header may look like
+            if _PICKLE_OR_ZIP.match(prefix):  # checked only now: the length of a sound header may look like this
                 raise ModelFolderError(f"{path} is a pickle or zip behind a safetensors name: it is not opened")
             raise ModelFolderError(f"{path} is damaged: {size} bytes do not hold a safetensors header")
         header = file.read(length)
@@ -65,7 +65,7 @@ def read_header(path: Path) -> dict[str, TensorPlace]:
 
 
 def _place(entry: dict[str, Any], start: int) -> TensorPlace:
-    """The place of a tensor by its entry in a header. start: where the tensors begin."""
+    """The place of a tensor, from its header entry. start: the offset at which the tensors begin."""
     kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
     if not isinstance(kind, str) or {type(number) for number in (*shape, begin, end)} != {int}:
         raise TypeError("a number format, a shape or a place that is none")
@@ -75,17 +75,17 @@ def _place(entry: dict[str, Any], start: int) -> TensorPlace:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The texts beside the tensors of a weight file. Raises `SafetensorError` for a file that is none."""
+    """The text metadata of a weight file. Raises `SafetensorError` if it is not a safetensors file."""
     with safetensors.safe_open(path, "np") as file:
         return file.metadata() or {}
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """The tensors of a weight file by name, each an array of its own; bfloat16 becomes float32, which holds it exactly.
+    """The tensors of a weight file by name, each in its own array; bfloat16 becomes float32, which holds it exactly.
 
-    Raises `SafetensorError` for a file that is none, and `ValueError` for a number format that numpy lacks.
+    Raises `SafetensorError` if it is not a safetensors file, and `ValueError` for a number format that numpy lacks.
     """
-    arrays, library = {}, cast(Any, safetensors)  # without types
+    arrays, library = {}, cast(Any, safetensors)  # it has no type hints
     for name, tensor in library.deserialize(path.read_bytes()):
         kind, shape, data = tensor["dtype"], tensor["shape"], tensor["data"]
         if kind == "BF16":

@@ -1,6 +1,6 @@
-"""The shape of a model: its sizes, its switches and its special token ids, as config.json has them.
+"""The shape of a model: its sizes, switches and special token ids, as given in config.json.
 
-`tuili.model.TuiliConfig` is the same for transformers, with what only transformers needs beside it.
+`tuili.model.TuiliConfig` is the counterpart for transformers, with the additional fields that transformers needs.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SIZES = (
     "moe_intermediate_size",
     "convolution_width",
 )
-"""Fields that count something of which there must be at least one."""
+"""Fields that hold a count and must be at least 1."""
 OTHER_FIELDS = frozenset(
     [
         "_name_or_path",
@@ -62,13 +62,13 @@ OTHER_FIELDS = frozenset(
         "use_cache",
     ]
 )
-"""The fields of config.json that transformers writes beside those of `ModelSettings`."""
+"""The fields of config.json that transformers writes in addition to those of `ModelSettings`."""
 Conversation = Literal["single", "multi"]
 """What a model was trained on: single questions, or conversations of several turns with instructions before them."""
 
 
 def check_attention(query_heads: int, key_heads: int, head_dim: int, **above_0: float) -> None:
-    """Refuse, by `ValueError`, heads that no attention can have, and named numbers that are not above 0 and finite."""
+    """Raise `ValueError` for impossible attention heads, and for named numbers that are not above 0 and finite."""
     for name, value in above_0.items():
         if not 0 < value <= float_info.max:
             raise ValueError(f"{name} is {value}: it must be above 0 and finite")
@@ -82,7 +82,7 @@ def check_attention(query_heads: int, key_heads: int, head_dim: int, **above_0: 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """The fields of config.json that say what network a model is and how it is asked; `TuiliConfig` documents them.
+    """The fields of config.json that define a model's network and how it is asked; `TuiliConfig` documents them.
 
     Raises `ValueError` for values that no network can have.
     """
@@ -122,7 +122,7 @@ class ModelShape:
     eos_token_id: int | tuple[int, ...] | None = 4
 
     def __post_init__(self) -> None:
-        """Refuses, by `ValueError`, sizes that no network can have, and token ids beyond the vocabulary."""
+        """Raise `ValueError` for sizes that no network can have, and for token ids outside the vocabulary."""
         self.count_layers(self.trunk_layers, self.group_layers, self.num_groups, self.num_hidden_layers)
         for name in SIZES:
             if getattr(self, name) < 1:
@@ -151,43 +151,43 @@ class ModelShape:
 
     @property
     def exit_layers(self) -> tuple[int, ...]:
-        """The depths at which a token may leave, from the trunk's to the full one."""
+        """The depths at which a token may exit, from the end of the trunk to the full depth."""
         return self.exits(self.trunk_layers, self.group_layers, self.num_groups)
 
     @property
     def per_layer_kv(self) -> bool:
-        """Whether every layer has keys and values of its own; here reasoning layers share one set."""
+        """Whether every layer has its own keys and values; here, reasoning layers share one set."""
         return False
 
     @staticmethod
     def exits(trunk_layers: int, group_layers: int, num_groups: int) -> tuple[int, ...]:
-        """The depths at which a token may leave: after the trunk, and after each group of reasoning layers."""
+        """The depths at which a token may exit: after the trunk, and after each group of reasoning layers."""
         return tuple(trunk_layers + group * group_layers for group in range(num_groups + 1))
 
     @staticmethod
     def count_layers(trunk_layers: int, group_layers: int, num_groups: int, num_hidden_layers: int | None) -> int:
-        """The number of layers in all. Raises `ValueError` where it is too large, or not `num_hidden_layers`."""
+        """The total number of layers. Raises `ValueError` if it is too large or differs from `num_hidden_layers`."""
         depth = trunk_layers + num_groups * group_layers
         if num_hidden_layers not in (None, depth):
             raise ValueError(
                 f"num_hidden_layers is {num_hidden_layers}, but {trunk_layers} trunk layers and "
                 f"{num_groups} groups of {group_layers} make {depth}"
             )
-        if depth > MAX_LAYERS:  # before one entry is made for each
+        if depth > MAX_LAYERS:  # checked before an entry is made for each layer
             raise ValueError(f"num_groups is {num_groups}: {depth} layers in all, use at most {MAX_LAYERS}")
         return depth
 
 
 @dataclass(frozen=True)
 class ModelSettings(ModelShape):
-    """A shape with the fields of config.json that only training needs; `TuiliConfig` documents them."""
+    """A shape plus the fields of config.json that only training needs; `TuiliConfig` documents them."""
 
     initializer_range: int | float = 0.02
     router_bias_rate: int | float = 1e-3
     router_exploration: int | float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuses also, by `ValueError`, what no training can use."""
+        """Also raise `ValueError` for values that training cannot use."""
         super().__post_init__()
         if not 0 < self.initializer_range <= float_info.max:
             raise ValueError(f"initializer_range is {self.initializer_range}: it must be above 0 and finite")
@@ -206,13 +206,13 @@ Kind = TypeVar("Kind", bound=ModelShape)
 def read_shape(folder: Path) -> ModelShape:
     """The shape of the model in a folder that `check_files` accepts.
 
-    Raises `ModelFolderError` where its config.json is no configuration, or no network can have it.
+    Raises `ModelFolderError` if its config.json is not a configuration or describes an impossible network.
     """
     return _read(folder, _SHAPE)
 
 
 def read_settings(folder: Path) -> ModelSettings:
-    """The shape with what only training needs. Raises as `read_shape` does."""
+    """The shape plus the fields that only training needs. Raises as `read_shape` does."""
     return _read(folder, _SETTINGS)
 
 

@@ -1,4 +1,4 @@
-"""How large a model is: all its parameters, and those that one token actually uses, counted from its shape."""
+"""The size of a model, counted from its shape: all its parameters, and those that one token actually uses."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tuili.store.tensors import tensor_shapes
 
 @dataclass(frozen=True)
 class Parameters:
-    """Numbers of parameters; a matrix that is used twice counts once, such as the input embedding, which is the head.
+    """Parameter counts. A matrix that is used twice counts once, such as an input embedding that is also the head.
 
-    total: all. active: those that a token uses at full depth. active_trunk: those that it uses where it exits after the
+    total: all. active: those that a token uses at full depth. active_trunk: those that it uses if it exits after the
     trunk.
     """
 
@@ -24,7 +24,7 @@ class Parameters:
 
 
 def count_parameters(shape: ModelShape | DenseShape) -> Parameters:
-    """Count the parameters of the network that has this shape; `tuili.model` says what the network computes."""
+    """Count the parameters of a network of this shape; `tuili.model` defines what the network computes."""
     if isinstance(shape, DenseShape):
         return _count_dense(shape)
     tensors = {name: tensor for name, tensor in tensor_shapes(shape).items() if not name.endswith("balance_bias")}
@@ -37,7 +37,7 @@ def count_parameters(shape: ModelShape | DenseShape) -> Parameters:
 
 
 def _count_dense(shape: DenseShape) -> Parameters:
-    """Of an embedding that is not the head too, a token uses one row, which is not counted."""
+    """A token uses only one row of an embedding that is not also the head; that row is not counted."""
     sizes = {name: prod(tensor) for name, tensor in dense_tensor_shapes(shape).items()}
     total, first = sum(sizes.values()), shape.exit_layers[0]
     layers = {name: int(name.split(".")[2]) for name in sizes if name.startswith("model.layers.")}

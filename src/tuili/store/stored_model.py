@@ -1,4 +1,4 @@
-"""A model in a folder, found and checked, with its shape and tokenizer; its weights are still in their files."""
+"""A model folder that was found and checked, with its shape and tokenizer; the weights are not loaded yet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tuili.store.tensors import open_tensors
 from tuili.store.tokenizer import Tokenizer
 
 _Stamp = tuple[tuple[str, int, int, int], ...]
-"""The path, the number in the file system, the bytes and the time of the last change of each file."""
+"""The path, inode number, size in bytes and modification time of each file."""
 _READ_FILES = ("*.json", "*.safetensors", "tuili/exits.*", "tuili/thinking.json")
 
 
@@ -29,11 +29,11 @@ class _Stored:
 
     path: Path
     _stamp: _Stamp = field(repr=False)
-    """The files of shape, tokenizer and weights, as they were when the model was opened."""
+    """The state of the shape, tokenizer and weight files when the model was opened."""
 
     def check_unchanged(self) -> None:
-        """Raise `ModelFolderError` where shape, tokenizer and weights, as far as they have been read, may not belong
-        together, because a file was written since the model was opened.
+        """Raise `ModelFolderError` if a file was written since the model was opened: the shape, tokenizer and weights
+        read so far may then not belong together.
         """
         now = _stamp_of(self.path)
         if changed := sorted(name for name, *_ in {*now} ^ {*self._stamp}):
@@ -50,25 +50,25 @@ class StoredModel(_Stored):
 
 @dataclass(frozen=True)
 class ImportedModel(_Stored):
-    """A folder with a dense model of another house: of the Llama, Qwen2 or Qwen3 family."""
+    """A folder with an imported dense model of the Llama, Qwen2 or Qwen3 family."""
 
     shape: DenseShape
     tokenizer: ForeignTokenizer
 
 
 def open_model(name: str | Path) -> StoredModel | ImportedModel:
-    """Find a model and check all that can be checked without building it.
+    """Find a model and check everything that can be checked without building it.
 
-    Raises `ModelFolderError`, in one line, where `tuili.model.load_model` does: when the folder is missing, unsafe,
-    damaged or of another model type, when its tensors are not exactly those that its configuration asks for, and when
-    its files are not those that its lineage records.
+    Raises `ModelFolderError`, with a one-line message, in the same cases as `tuili.model.load_model`: if the folder is
+    missing, unsafe, damaged or of another model type, if its tensors are not exactly those that its configuration
+    requires, or if its files differ from what its lineage records.
     """
     path = resolve_model(name)
     return _open_imported(path) if model_type(path) in IMPORTED_TYPES else _open_own(path, (MODEL_TYPE, *FAMILIES))
 
 
 def check_model_folder(name: str | Path) -> Path:
-    """Find a model and check its configuration, without reading its tokenizer and tensors. Returns its folder.
+    """Find a model and check its configuration, without reading its tokenizer or tensors. Returns its folder.
 
     Raises `ModelFolderError` as `open_model` does.
     """
@@ -83,7 +83,7 @@ def check_model_folder(name: str | Path) -> Path:
 
 
 def open_own_model(name: str | Path) -> StoredModel:
-    """The same for callers that know Tuili's own kind alone: others are refused by their model type."""
+    """Like `open_model`, for callers that support only Tuili's own kind: other model types are refused."""
     return _open_own(resolve_model(name), (MODEL_TYPE,))
 
 
@@ -93,9 +93,9 @@ def _open_own(path: Path, model_types: tuple[str, ...]) -> StoredModel:
     shape = read_shape(path)
     check_size(path, count_parameters(shape).total)
     with open_tensors(path, shape):
-        pass  # their names, shapes and places are in order
+        pass  # checks their names, shapes and places
     tokenizer = load_tokenizer(path, shape.vocab_size)
-    check_recorded(path)  # last, because other errors say more
+    check_recorded(path)  # last, because other errors are more informative
     return StoredModel(path, stamp, shape, tokenizer)
 
 
@@ -118,7 +118,7 @@ def _open_imported(path: Path) -> ImportedModel:
 
 
 def load_tokenizer(folder: Path, vocab_size: int) -> Tokenizer:
-    """The tokenizer of a folder whose model has so many entries. Raises `ModelFolderError` where it does not fit."""
+    """The tokenizer of a folder. Raises `ModelFolderError` if it has more entries than the model, `vocab_size`."""
     try:
         tokenizer = Tokenizer.load(folder)
     except InputError as error:
@@ -137,7 +137,7 @@ def _check_fits(folder: Path, entries: int, vocab_size: int) -> None:
 def _stamp_of(folder: Path) -> _Stamp:
     stamp = []
     for file in sorted(file for pattern in _READ_FILES for file in folder.glob(pattern)):
-        with suppress(FileNotFoundError):  # it is gone since it was listed
+        with suppress(FileNotFoundError):  # deleted since it was listed
             found = file.stat()
             stamp.append((str(file.relative_to(folder)), found.st_ino, found.st_size, found.st_mtime_ns))
     return tuple(stamp)

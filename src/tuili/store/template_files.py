@@ -1,7 +1,7 @@
-"""Chat templates as files of a model's folder: the usual one, and others by name in a folder of their own.
+"""Chat templates as files in a model folder: the default one, and named ones in a folder of their own.
 
 This is how transformers 5 saves them. Older folders have them in tokenizer_config.json, which `imported.chat_template`
-reads; it also runs them.
+reads; that module also runs the templates.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ TEMPLATE_FILE = "chat_template.jinja"
 TEMPLATE_FOLDER = "additional_chat_templates"
 DEFAULT_TEMPLATE = "default"
 MAX_TEMPLATES, MAX_TEMPLATE_BYTES = 100, 1 << 20
-"""Of the folder, and of each file in it."""
+"""The limits of the folder and of each file in it."""
 _SUFFIX = ".jinja"
 _NAME = re.compile(r"\w[\w.-]{,63}")
 
 
 def template_file(name: str) -> str:
-    """The path, in a model's folder, of the template of a name."""
+    """The path, in a model folder, of the template with a given name."""
     return TEMPLATE_FILE if name == DEFAULT_TEMPLATE else f"{TEMPLATE_FOLDER}/{name}{_SUFFIX}"
 
 
 def template_texts(files: Mapping[str, bytes]) -> dict[str, str]:
-    """By name, the templates among the files of a tokenizer. A file may also give the usual one its name."""
+    """The templates among the files of a tokenizer, by name. A named file may also be the default template."""
     usual = {DEFAULT_TEMPLATE: files[TEMPLATE_FILE].decode()} if TEMPLATE_FILE in files else {}
     named = {path: data.decode() for path, data in files.items() if path.startswith(f"{TEMPLATE_FOLDER}/")}
     return usual | {Path(path).name.removesuffix(_SUFFIX): text for path, text in named.items()}
 
 
 def read_named_templates(folder: Path) -> dict[str, bytes]:
-    """The content, by path in a model's folder, of the templates that have names.
+    """The content of the named templates, by path in the model folder.
 
-    Raises `InputError` for a file that is no text, is too large, or lies elsewhere: a link may lead to a file of the
-    same folder, or of the hub's cache that the folder is part of, but to no other.
+    Raises `InputError` for a file that is not text, is too large, or is located elsewhere: a link may point only to a
+    file in the same folder or in the hub cache that contains the folder.
     """
     place = folder / TEMPLATE_FOLDER
     found = sorted(file for file in place.iterdir() if file.name.endswith(_SUFFIX)) if place.is_dir() else []
@@ -66,5 +66,5 @@ def _read(file: Path, home: Path) -> bytes:
 
 
 def _hub_blobs(home: Path) -> list[Path]:
-    """Where the files really are of a folder in the hub's cache, which consists of links."""
+    """The real location of the files of a folder in the hub cache, which consists of links."""
     return [home.parents[1] / "blobs"] if home.parent.name == "snapshots" else []

@@ -1,7 +1,7 @@
-"""The weights of a model's folder: exactly the tensors that its shape asks for, each read when it is needed.
+"""The weights of a model folder: exactly the tensors that its shape requires, each read on demand.
 
-Nothing is mapped into memory: a file that is overwritten or cut off later changes nothing in an array that was read,
-and cannot end the process, as a mapped file can. What is computed with them is left to others.
+Nothing is memory-mapped: overwriting or truncating a file later cannot change an array that was already read, nor kill
+the process, as it can with a mapped file.
 
 Dimensions: M hidden size, N outputs of a projection, V vocabulary, D head size, E experts, W tokens before a token.
 """
@@ -26,7 +26,7 @@ from tuili.store.shape import ModelShape
 
 Array = np.ndarray[Any, Any]
 WHOLE_FILE = "model.safetensors"
-"""The one file of weights of a folder that has no index."""
+"""The single weight file of a folder without an index."""
 TENSOR_FAULTS = {
     "missing": "the weight file is incomplete",
     "unexpected": "the weights belong to another configuration",
@@ -38,15 +38,15 @@ _WHOLE = {"I8": "<i1", "U8": "<u1"}
 
 
 class StoredTensors(Mapping[str, Array]):
-    """The tensors of a folder by name. Each look reads one, into an array of its own: float32, uint16 with the bits of
-    what is stored in bfloat16, or whole numbers as `Quantization` lays them out. `open_tensors` makes one.
+    """The tensors of a folder by name. Each lookup reads one into a new array: float32, uint16 holding the bits of
+    bfloat16 values, or integers as laid out by `Quantization`. `open_tensors` creates instances.
     """
 
     def __init__(self, files: Mapping[Path, BinaryIO], places: Mapping[str, tuple[Path, TensorPlace]]) -> None:
         self._files, self._places = files, places
 
     def __getitem__(self, name: str) -> Array:
-        """Raises `ModelFolderError` where the file has become shorter."""
+        """Raises `ModelFolderError` if the file has become shorter."""
         path, place = self._places[name]
         file, kind = self._files[path], (_READ_AS | _WHOLE)[place.kind]
         file.seek(place.begin)
@@ -61,7 +61,7 @@ class StoredTensors(Mapping[str, Array]):
         return self._places[name][1].kind
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor, which is not read."""
+        """The shape of a tensor, without reading it."""
         return self._places[name][1].shape
 
     def __contains__(self, name: object) -> bool:
@@ -76,10 +76,10 @@ class StoredTensors(Mapping[str, Array]):
 
 @contextmanager
 def open_tensors(folder: Path, shape: ModelShape | DenseShape) -> Iterator[StoredTensors]:
-    """The tensors of a folder that `check_files` accepts, for the time of the block.
+    """Yield the tensors of a folder that `check_files` accepts; they are readable within the block.
 
-    Raises `ModelFolderError` where they are not exactly those that a network of this shape has. Of an imported model a
-    copy of the embedding that stands for a tied head is left out, if it is one.
+    Raises `ModelFolderError` if they are not exactly those of a network of this shape. If an imported model stores a
+    tied head as an exact copy of the embedding, that copy is left out.
     """
     places = _places(folder)
     tied_copy, whole = None, dict[str, str]()
@@ -111,7 +111,7 @@ def open_tensors(folder: Path, shape: ModelShape | DenseShape) -> Iterator[Store
 
 
 def _refuse_overlaps(places: Mapping[str, tuple[Path, TensorPlace]]) -> None:
-    """Raise `ModelFolderError` where two tensors share bytes of a file."""
+    """Raise `ModelFolderError` if two tensors share bytes of a file."""
     by_place = sorted((file, place.begin, place.end, name) for name, (file, place) in places.items())
     for (file, _, end, name), (other_file, begin, _, other) in pairwise(by_place):
         if file == other_file and begin < end:
@@ -119,7 +119,7 @@ def _refuse_overlaps(places: Mapping[str, tuple[Path, TensorPlace]]) -> None:
 
 
 def _refuse_other_bytes(folder: Path, *copies: tuple[Path, TensorPlace]) -> None:
-    """Raise `ModelFolderError` where a stored head is not the embedding to which config.json ties it."""
+    """Raise `ModelFolderError` if a stored head differs from the embedding to which config.json ties it."""
     if len({(place.kind, place.shape, place.end - place.begin) for _, place in copies}) == 1:
         with ExitStack() as stack:
             files = [stack.enter_context(path.open("rb")) for path, _ in copies]
@@ -136,9 +136,9 @@ def _refuse_other_bytes(folder: Path, *copies: tuple[Path, TensorPlace]) -> None
 
 
 def tensor_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
-    """The names and shapes of the tensors of a network; `tuili.model` says what it computes from them.
+    """The names and shapes of the tensors of a network; `tuili.model` defines what it computes from them.
 
-    The head has none of its own: it is the embedding.
+    The head has no tensor of its own: it is the embedding.
     """
     M, D, experts = shape.hidden_size, shape.head_dim, shape.num_experts
     attention: dict[str, tuple[int, ...]] = {"attention.q_norm.weight": (D,)}
@@ -168,7 +168,7 @@ def tensor_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
 
 
 def check_tensors(folder: Path, found: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse, by `ModelFolderError`, a folder that lacks a tensor, has one more, or has one of another shape."""
+    """Raise `ModelFolderError` if a folder has a missing or unexpected tensor, or one of the wrong shape."""
     refuse_faults(
         folder,
         {
@@ -180,7 +180,7 @@ def check_tensors(folder: Path, found: Mapping[str, tuple[int, ...]], wanted: Ma
 
 
 def refuse_faults(folder: Path, faults: Mapping[str, Iterable[str]]) -> None:
-    """Raise `ModelFolderError` for the first of some names of tensors, by `TENSOR_FAULTS`, if there are any."""
+    """Raise `ModelFolderError` for the first faulty tensor, in the order of `TENSOR_FAULTS`, if there is any."""
     for kind, remedy in TENSOR_FAULTS.items():
         if names := sorted(faults[kind]):
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
@@ -192,7 +192,7 @@ def _under(prefix: str, tensors: Mapping[str, tuple[int, ...]]) -> dict[str, tup
 
 
 def _places(folder: Path) -> dict[str, tuple[Path, TensorPlace]]:
-    """In which file each tensor of a folder stands, and where in it."""
+    """The file of each tensor in a folder, and its place in that file."""
     whole = folder / WHOLE_FILE
     if whole.is_file():
         return {name: (whole, place) for name, place in read_header(whole).items()}

@@ -1,7 +1,7 @@
-"""The tokenizer of a model's folder: texts to token ids and back.
+"""The tokenizer of a model folder: converts texts to token ids and back.
 
-It needs the tokenizers library alone. What a prompt and a response consist of is decided in `tuili.steps`; a tokenizer
-is trained by `tuili.data`, and saved in Hugging Face layout by `tuili.model`.
+It needs only the tokenizers library. `tuili.steps` defines what a prompt and a response consist of; `tuili.data` trains
+a tokenizer, and `tuili.model` saves it in Hugging Face layout.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tuili.store.template_files import TEMPLATE_FILE, TEMPLATE_FOLDER, read_name
 
 PAD, BEGIN, USER, ASSISTANT = "<|pad|>", "<|begin|>", "<|user|>", "<|assistant|>"
 SPECIAL_TOKENS = (PAD, BEGIN, USER, ASSISTANT, END, THINK, END_THINK)
-"""In the order of their ids, from 0 on."""
+"""In the order of their ids, starting at 0."""
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -29,16 +29,15 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
-"""The files of a tokenizer in Hugging Face layout, beside chat templates that have names; all but the first may be
-missing."""
+"""The files of a tokenizer in Hugging Face layout, besides named chat templates; all but the first are optional."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tokenizer:
     """Byte-level BPE with Tuili's special tokens.
 
-    backend: the tokenizer of the library. end_id: the id of the token that ends a response. files: the content, by
-    name, of the files that it was read from; none for a tokenizer that was trained in this process.
+    backend: the library's tokenizer. end_id: the id of the token that ends a response. files: the content, by name, of
+    the files that it was read from; empty for a tokenizer that was trained in this process.
     """
 
     backend: tokenizers.Tokenizer
@@ -47,7 +46,7 @@ class Tokenizer:
 
     @classmethod
     def load(cls, folder: Path) -> Tokenizer:
-        """Read the tokenizer of a folder. Raises `InputError` for one that is damaged or that Tuili has not trained."""
+        """Read the tokenizer of a folder. Raises `InputError` if it is damaged or was not trained by Tuili."""
         file = folder / "tokenizer.json"
         backend, files = read_backend(folder)
         texts = {name: content.decode() for name, content in files.items()}
@@ -60,7 +59,7 @@ class Tokenizer:
 
     @property
     def end_ids(self) -> tuple[int, ...]:
-        """The ids that end a response: the one."""
+        """The ids that end a response: only `end_id`."""
         return (self.end_id,)
 
     @cached_property
@@ -70,7 +69,7 @@ class Tokenizer:
 
     @cached_property
     def max_token_bytes(self) -> int:
-        """The bytes of the longest entry in UTF-8: no token stands for more bytes of text."""
+        """The length of the longest entry in UTF-8 bytes: no token represents more bytes of text."""
         return max(len(entry.encode()) for entry in self.backend.get_vocab(with_added_tokens=True))
 
     def encode_text(self, text: str) -> list[int]:
@@ -80,7 +79,7 @@ class Tokenizer:
     def encode_prompt(self, prompt: str, earlier: Sequence[tuple[str, str]] = ()) -> list[int]:
         """The ids of `<|begin|><|user|>{prompt}<|assistant|>`, which the model reads before it writes a response.
 
-        Earlier questions and answers stand before the prompt, as in the chat template.
+        Earlier questions and answers precede the prompt, as in the chat template.
         """
         begin, user, assistant, end = map(self.token_id, (BEGIN, USER, ASSISTANT, END))
         ids = [begin]
@@ -93,9 +92,9 @@ class Tokenizer:
     ) -> tuple[list[int], int]:
         """The ids of a prompt, its response and `<|end|>`, and the number of ids that belong to the prompt.
 
-        Earlier questions and answers stand before the prompt, and count as part of it.
-        `response` is `<think>…</think>answer`; only its first `<think>` and `</think>` become special tokens. Raises
-        `InputError` for a response of another form.
+        Earlier questions and answers precede the prompt and count as part of it. `response` is
+        `<think>…</think>answer`; only its first `<think>` and `</think>` become special tokens. Raises `InputError`
+        for a response of any other form.
         """
         thinking, close, answer = response.removeprefix(THINK).partition(END_THINK)
         if not response.startswith(THINK) or not close:
@@ -106,41 +105,41 @@ class Tokenizer:
         return prompt_ids + response_ids, len(prompt_ids)
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
-        """The text of these ids. `<think>` and `</think>` are kept where special tokens are skipped."""
+        """The text of these ids. `<think>` and `</think>` are kept even if special tokens are skipped."""
         return str(self.backend.decode(list(ids), skip_special_tokens=skip_special_tokens))
 
     def token_bytes(self, token: int) -> bytes:
-        """The bytes of text, in UTF-8, that an id stands for. A character may take several tokens. An id beyond the
-        entries, which a model may have, stands for nothing."""
+        """The UTF-8 bytes of text that an id represents. A character may take several tokens. An id beyond the entries,
+        which a model may have, represents nothing."""
         return self._bytes_by_id[token] if token < len(self._bytes_by_id) else b""
 
     def token_id(self, text: str) -> int:
-        """The id of the entry `text`. Raises `InputError` where there is none."""
+        """The id of the entry `text`. Raises `InputError` if there is none."""
         token = self._plain.token_to_id(text)
         if token is None:
             raise InputError(f"the tokenizer has no token {text}: use one that Tuili has trained")
         return int(token)
 
     def separator_ids(self) -> list[int]:
-        """The ids of the tokens that end a sentence, a line or a step: the borders of semantic units."""
+        """The ids of the tokens that end a sentence, a line or a step: the boundaries of semantic units."""
         texts = {token: self._plain.decode([token]) for token in self._plain.get_vocab().values()}
         ends = (token for token, text in texts.items() if text in {"\n", ". ", "? ", "; "})
         return sorted({*ends, *map(self.token_id, (USER, ASSISTANT, THINK, END_THINK))})
 
     @cached_property
     def shown_bytes(self) -> list[bytes]:
-        """By id, the bytes of text that `decode` makes of it where special tokens are skipped."""
+        """By id, the bytes of text that `decode` produces for it if special tokens are skipped."""
         special = {token for token, entry in self.backend.get_added_tokens_decoder().items() if entry.special}
         return [b"" if token in special else data for token, data in enumerate(self._bytes_by_id)]
 
     @cached_property
     def shown_texts(self) -> list[str | None]:
-        """`shown_bytes` as texts; None for an id that stands for parts of characters."""
+        """`shown_bytes` as texts; None for an id that represents parts of characters."""
         return [text_or_none(data) for data in self.shown_bytes]
 
     @cached_property
     def _bytes_by_id(self) -> list[bytes]:
-        """The bytes of every entry. Added tokens are written in plain text, all others as `bytes_of_entry` reads."""
+        """The bytes of every entry. Added tokens are stored as plain text, all others as `bytes_of_entry` reads."""
         added = self.backend.get_added_tokens_decoder()
         texts = (self.backend.id_to_token(token) or "" for token in range(self.size))
         return [text.encode() if token in added else bytes_of_entry(text) for token, text in enumerate(texts)]
@@ -155,8 +154,8 @@ class Tokenizer:
 
 @cache
 def _byte_of_letter() -> Mapping[str, int]:
-    """The letters for bytes of byte-level BPE (Radford et al. 2019): printable ones of Latin-1 for themselves, later
-    ones for the others.
+    """The byte that each letter of byte-level BPE represents (Radford et al. 2019): printable Latin-1 characters
+    represent themselves, characters from 256 on represent the other bytes.
     """
     printable = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
     others = (byte for byte in range(256) if byte not in printable)
@@ -164,12 +163,12 @@ def _byte_of_letter() -> Mapping[str, int]:
 
 
 def bytes_of_entry(text: str) -> bytes:
-    """The bytes that an entry of byte-level BPE stands for. Raises `KeyError` for a letter that is for no byte."""
+    """The bytes that an entry of byte-level BPE represents. Raises `KeyError` for a letter that represents no byte."""
     return bytes(map(_byte_of_letter().__getitem__, text))
 
 
 def text_or_none(data: bytes) -> str | None:
-    """Bytes as text; None for parts of characters."""
+    """Bytes as text; None if they are only parts of characters."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -177,10 +176,10 @@ def text_or_none(data: bytes) -> str | None:
 
 
 def read_backend(folder: Path, others: Sequence[str] = ()) -> tuple[tokenizers.Tokenizer, dict[str, bytes]]:
-    """The tokenizer of the library, and the content, by name, of the files that a folder has of it: `TOKENIZER_FILES`,
-    named chat templates, and others.
+    """The library's tokenizer, and the content, by name, of its files in a folder: `TOKENIZER_FILES`, named chat
+    templates, and `others`.
 
-    Raises `InputError` where one cannot be read, is not UTF-8, or where tokenizer.json is missing or no tokenizer.
+    Raises `InputError` if one cannot be read or is not UTF-8, or if tokenizer.json is missing or not a tokenizer.
     """
     file, files = folder / "tokenizer.json", dict[str, bytes]()
     for name in (*TOKENIZER_FILES, *others):
@@ -191,7 +190,7 @@ def read_backend(folder: Path, others: Sequence[str] = ()) -> tuple[tokenizers.T
     with damage_refused(folder / TEMPLATE_FOLDER):
         files |= read_named_templates(folder)
     with damage_refused(file):
-        json.loads(files[file.name])  # its errors name line and column in plain words
+        json.loads(files[file.name])  # its errors name the line and column in plain words
         return tokenizers.Tokenizer.from_str(files[file.name].decode()), files
 
 
@@ -205,7 +204,7 @@ def damage_refused(file: Path) -> Iterator[None]:
 
 
 def _end_token(texts: Mapping[str, str]) -> str:
-    """The token that ends a response, as tokenizer_config.json names it; `<|end|>` where it names none."""
+    """The token that ends a response, as named in tokenizer_config.json; `<|end|>` if it names none."""
     token = json.loads(texts.get("tokenizer_config.json", "{}")).get("eos_token") or END
     content = token["content"] if isinstance(token, dict) else token
     if not isinstance(content, str):

@@ -1,6 +1,6 @@
 """A verifier as a file in the folder of its language model: configuration, calibration, figures, tensors.
 
-The network is built from it by `tuili.model`, trained by `tuili.posttrain`, and asked by `tuili.engine`.
+`tuili.model` builds the network from it, `tuili.posttrain` trains it, and `tuili.engine` queries it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from tuili.store.safetensors import check_safetensors, read_metadata, read_tenso
 
 VERIFIER_FILE = Path("tuili") / "verifier.safetensors"
 SCALAR_FEATURES = 6
-"""The number of features of a token beside its state and its embedding."""
+"""The number of features of a token besides its state and its embedding."""
 SPANS = 4
-"""The number of spans over which the least of each of these is taken, too."""
+"""The number of spans over which the minimum of each of these features is also taken."""
 WIDENING = 3
-"""How much wider than its channels a feed-forward network is."""
+"""The width of a feed-forward network as a multiple of its channels."""
 
 Curve = tuple[tuple[float, float], ...]
-"""Pairs of a logit and its probability, rising; linear between them, level outside."""
+"""Pairs of a logit and its probability, ascending; linear between them, constant outside."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class VerifierConfig:
     layers: Annotated[int, Field(ge=1, le=64)] = 2
     heads: Annotated[int, Field(ge=1, le=64)] = 4
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
-    """The share of states and embeddings that is left out in training."""
+    """The share of states and embeddings that is dropped in training."""
 
     def __post_init__(self) -> None:
-        """Raises `InputError` where the size of a head would be odd or broken."""
+        """Raise `InputError` if the size of a head would be odd or fractional."""
         if self.channels % (2 * self.heads):
             raise InputError(f"channels {self.channels}: use a multiple of twice the {self.heads} heads")
 
@@ -62,7 +62,7 @@ class VerifierConfig:
 class VerifierCalibration:
     """How logits become probabilities, for steps and for answers.
 
-    `thresholds`: a step, or an answer, counts as wrong where its probability is below.
+    `thresholds`: a step, or an answer, counts as wrong if its probability is below the threshold.
     """
 
     step: Curve
@@ -70,7 +70,7 @@ class VerifierCalibration:
     thresholds: tuple[float, float] = (0.5, 0.5)
 
     def __post_init__(self) -> None:
-        """Raises `InputError` for what is no curve."""
+        """Raise `InputError` for a curve that is not valid."""
         for curve in (self.step, self.answer):
             if len(curve) < 2 or any(left[0] >= right[0] for left, right in pairwise(curve)):
                 raise InputError("a curve has two points at least, with rising logits")
@@ -78,9 +78,9 @@ class VerifierCalibration:
 
 @dataclass(frozen=True)
 class VerifierFile:
-    """What a verifier's file holds. `figures` were measured after training.
+    """The contents of a verifier file. `figures` were measured after training.
 
-    Tensors are float32, by name. The file keeps them as float16.
+    Tensors are float32, by name. The file stores them as float16.
     """
 
     config: VerifierConfig
@@ -91,7 +91,7 @@ class VerifierFile:
 
 @dataclass(frozen=True)
 class _Metadata:
-    """What stands beside the tensors: also the hash of the language model."""
+    """The metadata stored with the tensors; it includes the hash of the language model."""
 
     config: VerifierConfig
     calibration: VerifierCalibration
@@ -105,7 +105,7 @@ _REMEDY = "train one with recipes/verifier.yaml"
 
 
 def verifier_tensor_shapes(config: VerifierConfig) -> dict[str, tuple[int, ...]]:
-    """The shape of each tensor of a verifier of these sizes, by its name in the file."""
+    """The shape of each tensor of a verifier with this configuration, by name in the file."""
     channels, wide = config.channels, WIDENING * config.channels
     shapes: dict[str, tuple[int, ...]] = {
         "states.weight": (channels, 2 * config.state_size),
@@ -133,18 +133,18 @@ def verifier_tensor_shapes(config: VerifierConfig) -> dict[str, tuple[int, ...]]
 
 
 def write_verifier_file(folder: Path, verifier: VerifierFile) -> None:
-    """Write a verifier into the folder of its language model, whole or not at all."""
+    """Write a verifier into the folder of its language model atomically."""
     metadata = _Metadata(verifier.config, verifier.calibration, verifier.figures, model_hash(folder))
     with whole_file(folder / VERIFIER_FILE) as part:
         halves = {name: array.astype(np.float16) for name, array in verifier.tensors.items()}
         save_file(halves, part, {_KEY: json.dumps(asdict(metadata))})
-        part.chmod((folder / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
+        part.chmod((folder / CONFIG_FILE).stat().st_mode)  # safetensors makes it readable by its owner only
 
 
 def read_verifier_file(folder: Path) -> VerifierFile | None:
     """The verifier of a model folder; None if it has none.
 
-    Raises `ModelFolderError` for a file that is damaged, that is no verifier, or that belongs to another model.
+    Raises `ModelFolderError` for a file that is damaged, is not a verifier, or belongs to another model.
     """
     path = folder / VERIFIER_FILE
     if not path.is_file():
@@ -154,7 +154,7 @@ def read_verifier_file(folder: Path) -> VerifierFile | None:
         metadata = _METADATA.validate_json(read_metadata(path)[_KEY], strict=True, extra="forbid")
         tensors = {name: array.astype(np.float32) for name, array in read_tensors(path).items()}
         _check(metadata.config, tensors, read_object(folder / CONFIG_FILE).get("hidden_size"))
-    except (SafetensorError, KeyError, ValueError) as error:  # pydantic's are among the last
+    except (SafetensorError, KeyError, ValueError) as error:  # pydantic's errors are ValueErrors
         raise ModelFolderError(f"{path} is no verifier: {one_line(error)}; {_REMEDY}") from error
     if metadata.model != model_hash(folder):
         check_recorded(folder)
@@ -169,7 +169,7 @@ def read_verifier_file(folder: Path) -> VerifierFile | None:
 
 
 def _check(config: VerifierConfig, tensors: Mapping[str, np.ndarray[Any, Any]], hidden_size: object) -> None:
-    """Raise `ValueError` where the tensors are not those of a verifier of these sizes, for states of this size."""
+    """Raise `ValueError` if the tensors do not match the configuration, or its state size is not `hidden_size`."""
     if config.state_size != hidden_size:
         raise ValueError(f"it reads states of {config.state_size} numbers, and the model has {hidden_size}")
     shapes = verifier_tensor_shapes(config)
@@ -183,6 +183,6 @@ def _check(config: VerifierConfig, tensors: Mapping[str, np.ndarray[Any, Any]], 
 
 
 def verifier_hash(folder: Path) -> str | None:
-    """SHA-256 of the file of a folder's verifier, None where it has none."""
+    """SHA-256 of a folder's verifier file; None if it has none."""
     path = folder / VERIFIER_FILE
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

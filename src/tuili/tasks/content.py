@@ -1,6 +1,6 @@
-"""What a problem says, apart from its words: a domain makes it, and `wordings` puts it into a language.
+"""The content of a problem, independent of its wording: a domain makes it, and `wordings` renders it in a language.
 
-A content belongs to one split by its fingerprint, so that one content in two wordings never lies in two splits.
+The fingerprint of a content decides its split, so two wordings of one content are never in two splits.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from tuili.errors import InputError
 from tuili.steps import programs
 
 PROGRAM = "L"
-"""The letter of the lines of a program."""
+"""The letter that labels the lines of a program."""
 LABEL = re.compile(r"\b[A-Z][0-9]{1,3}\b")
 
 
 class Language(StrEnum):
-    """The languages in which problems are put."""
+    """The languages in which problems are worded."""
 
     EN = "en"
     ZH = "zh"
 
 
 class Wording(StrEnum):
-    """Which forms put a content into words: those that may be trained on, those that never are, or all."""
+    """Which forms may word a content: those used in training, those never used in training, or all."""
 
     SEEN = "seen"
     UNSEEN = "unseen"
@@ -37,7 +37,7 @@ class Wording(StrEnum):
 
 @dataclass(frozen=True)
 class Clause:
-    """A statement within a problem: `formal` in the step language, and what a phrase of its kind needs as slots."""
+    """A statement in a problem: its `formal` text in the step language, and the slots for a phrase of its kind."""
 
     kind: str
     formal: str
@@ -46,9 +46,9 @@ class Clause:
 
 @dataclass(frozen=True)
 class Clauses:
-    """A list of statements. A form may put them into another order unless they are `ordered`.
+    """A list of statements. A form may reorder them unless they are `ordered`.
 
-    `letter` begins their labels; statements with the letter `L` are the lines of a program.
+    Their labels begin with `letter`; statements with the letter `L` are the lines of a program.
     """
 
     items: tuple[Clause, ...]
@@ -61,13 +61,13 @@ Slot: TypeAlias = str | int | Clause | Clauses
 
 @dataclass(frozen=True)
 class Content:
-    """What a domain's `sample` returns: a problem without words.
+    """What a domain's `sample` returns: a problem without a wording.
 
-    `kind` says which forms fit, `slots` are what they name. `steps` and `answer` are in the step language. A step may
-    name the statements of a list by their labels, `P1` for the first: where a prompt shows no labels, the statement
-    itself stands there. `names` are the words in slots, steps and answer for which each language has its own.
-    Where the answer is a program, `specification` says which programs are right. `distinct` are words that make it
-    another problem though no step has them: for a kind with a handful of sums, whose forms all name these words.
+    `kind` says which forms fit; `slots` are the values that forms refer to. `steps` and `answer` are in the step
+    language. A step may refer to a statement of a list by its label, `P1` for the first. If the prompt shows no labels,
+    the statement itself replaces the label. `names` are the words in slots, steps and answer that each language
+    translates. If the answer is a program, `specification` says which programs are right. `distinct` are words that
+    make it a different problem although no step has them: for a kind with few sums, whose forms all name these words.
     """
 
     kind: str
@@ -86,15 +86,15 @@ class Content:
 
     @property
     def fingerprint(self) -> bytes:
-        """A hash of steps and answer, with the statements in place of their labels, and of the `distinct` words.
+        """A hash of the steps and the answer, with statements in place of labels, and of the `distinct` words.
 
-        Other names that no step uses and the order of statements do not count: what the same steps solve is the same
-        problem.
+        Other names that no step uses, and the order of the statements, do not count: problems with the same steps are
+        the same problem.
         """
         return hashlib.sha256("\n".join((*self.relabelled({}), self.answer, *self.distinct)).encode()).digest()
 
     def relabelled(self, labels: Mapping[str, str]) -> Sequence[str]:
-        """The steps with other labels for their own, and with the statement itself where there is no other label."""
+        """The steps with their labels replaced by these, or by the statement itself if it has no other label."""
         if not any(map(LABEL.search, self.steps)):
             return self.steps
         own = {
@@ -108,7 +108,7 @@ class Content:
 
 
 def _lists(slots: Mapping[str, Slot]) -> Iterator[Clauses]:
-    """The lists of statements among slots, those of a clause too."""
+    """The lists of statements among the slots, including those in the slots of clauses."""
     for slot in slots.values():
         if isinstance(slot, Clauses):
             yield slot

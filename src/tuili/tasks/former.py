@@ -1,6 +1,6 @@
-"""Former names of domains: what files, recipes and models of before call a domain that is now a part of another.
+"""Former names of domains: older files, recipes and models use them for domains that are now part of another domain.
 
-The names that exist today are left to `registry`.
+`registry` has the current names.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from functools import cache
 
 LOG = logging.getLogger(__name__)
 FORMER_DOMAINS = {"fractions": "arithmetic", "mechanics": "physics", "electricity": "physics"}
-"""The domain that each former one is a part of."""
+"""The domain that each former domain is now part of."""
 
 
 def current_domain(name: str) -> str:
-    """The name that a domain has today. Any name that is no former one stays as it is."""
+    """The current name of a domain. A name that is not a former name is returned unchanged."""
     return FORMER_DOMAINS.get(name, name)
 
 
 def read_domain(name: str) -> str:
-    """As `current_domain`, for a name that a user wrote: a former one is logged as a warning, once in a process."""
+    """Like `current_domain`, for a name that a user wrote: logs a warning for a former name, once per process."""
     if name in FORMER_DOMAINS:
         _notify(name)
     return current_domain(name)
 
 
 def own_experts(domain: str, experts: Sequence[str]) -> list[int]:
-    """The indices of a domain's experts in a model whose experts have these names: that of its own name comes first.
+    """The indices of a domain's experts in a model with experts of these names, the expert of its own name first.
 
-    A model that was trained before a domain took in others has an expert for each of them.
+    A model that was trained before a domain absorbed others has an expert for each of them.
     """
     own = [index for index, name in enumerate(experts) if current_domain(name) == domain]
     return sorted(own, key=lambda index: experts[index] != domain)

@@ -1,7 +1,7 @@
 """What a problem is, and how problems are divided into train, validation and test.
 
-The splits are disjoint twice over: their seeds do not overlap, and a fingerprint assigns each content to exactly one
-split, in whatever words it is put. What a problem asks is left to `domains`, how it is drawn to `registry`.
+The splits are disjoint in two ways: their seeds do not overlap, and a fingerprint assigns each content to exactly one
+split, whatever its wording. `domains` decide what a problem asks, and `registry` draws it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuili.tasks.content import Language
 SEEDS_PER_SPLIT = 1_000_000_000
 LEVELS = (1, 2, 3, 4, 5)
 OWN_FORM = "own"
-"""The form of a problem whose domain writes its prompts itself."""
+"""The form id of a problem whose domain writes its own prompts."""
 
 
 class Split(StrEnum):
@@ -44,17 +44,17 @@ class Split(StrEnum):
 
     @classmethod
     def of_fingerprint(cls, fingerprint: bytes) -> Split:
-        """The split that a content belongs to: 80% train, 10% validation, 10% test, by the hash of what it asks."""
+        """The split that a content belongs to by its fingerprint: 80% train, 10% validation, 10% test."""
         bucket = fingerprint[0] % 10
         return {8: cls.VALIDATION, 9: cls.TEST}.get(bucket, cls.TRAIN)
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What a domain with a wording of its own returns from `sample`, in place of a `Content`.
+    """What the `sample` of a domain that words its own prompts returns, instead of a `Content`.
 
     `facts` maps a label in the prompt (`P1`) to a statement, `program` a label (`L2`) to a line of a program.
-    `specification` says which programs are right, where the answer is one.
+    If the answer is a program, `specification` says which programs are right.
     """
 
     prompt: str
@@ -88,30 +88,30 @@ class Problem:
     steps: tuple[str, ...]
     answer: str
     labelled: Context = field(repr=False)
-    """The facts and the program that the prompt gives under labels, as the domain says."""
+    """The labelled facts and the program in the prompt, as the domain gives them."""
     language: Language = Language.EN
     form: str = OWN_FORM
-    """The id of the form that puts it into words."""
+    """The id of the form that words the problem."""
     earlier: tuple[tuple[str, str], ...] = ()
-    """Questions and answers before the prompt, where it is the last question of a conversation."""
+    """Questions and answers before the prompt, if the prompt is the last question of a conversation."""
     specification: programs.Specification | None = field(default=None, repr=False)
-    """Which programs are right, where the answer is one."""
+    """Which programs are right, if the answer is a program."""
     claim: str = ""
-    """What the steps of a response must prove or refute; empty where only the answer counts."""
+    """What the steps of a response must prove or refute; empty if only the answer counts."""
 
     @cached_property
     def context(self) -> Context:
-        """All that the prompt gives, read when it is first asked for: training has no need of it."""
+        """Everything that the prompt gives, read on first use because training does not need it."""
         read = Context.from_prompt(*read_turns(self.prompt, self.earlier))
         return replace(read, facts=self.labelled.facts, program=self.labelled.program)
 
     @property
     def id(self) -> str:
-        """`domain/level/seed/index/language/form`: enough to generate the same problem again."""
+        """`domain/level/seed/index/language/form`, which is enough to generate the same problem again."""
         return f"{self.domain}/{self.level}/{self.seed}/{self.index}/{self.language}/{self.form}"
 
     def checked(self) -> Problem:
-        """The problem itself. Raises `InputError` for its first step that is not valid."""
+        """The problem itself. Raises `InputError` for the first step that is not valid."""
         for step, verdict in zip(self.steps, check_chain(self.steps, self.context), strict=True):
             if verdict.status is not Status.VALID:
                 raise InputError(f"problem {self.id}: the step {step!r} is {verdict.status}: {verdict.reason}")

@@ -1,7 +1,7 @@
 """The registry of domains, and `generate`, which draws their problems.
 
-Built-in domains register themselves on import. Other packages add theirs through the entry-point group
-`tuili.domains`, in which each entry is a class of the `Domain` protocol. What a domain asks is left to `domains`.
+Built-in domains register themselves on import. Other packages add domains through the entry-point group
+`tuili.domains`, in which each entry is a class with the `Domain` protocol. The built-in domains are in `domains`.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ PHASES: dict[int, tuple[str, ...]] = {
 BUILT_IN_DOMAINS = tuple(name for names in PHASES.values() for name in names)
 ENTRY_POINT_GROUP = "tuili.domains"
 DRAWS_FOR_KINDS = 300
-"""Contents that are drawn to see of which kinds a level has any."""
+"""How many contents are drawn to find the kinds of content that a level has."""
 MAX_DRAWS = 10_000
-"""Contents that are drawn for one problem before its domain counts as one with too few of them."""
+"""How many contents are drawn for one problem before its domain counts as having too few."""
 
 
 class Domain(Protocol):
-    """A family of problems. `sample` draws from `rng` and nothing else, so that the seed decides the problem."""
+    """A family of problems. `sample` draws only from `rng`, so the seed decides the problem."""
 
     def sample(self, rng: random.Random, level: int) -> Content | Draft:
-        """A problem of a level from 1 (easy) to 5 (hard): its content, or a draft in words of the domain's own."""
+        """A problem of a level from 1 (easy) to 5 (hard): its content, or a draft in the domain's own wording."""
         ...
 
 
 @dataclass(frozen=True)
 class RegisteredDomain:
-    """A domain with the phase of the curriculum that it belongs to."""
+    """A domain and its phase of the curriculum."""
 
     domain: Domain
     phase: int
@@ -59,7 +59,7 @@ D = TypeVar("D", bound=Domain)
 def domain(name: str, phase: int) -> Callable[[type[D]], type[D]]:
     """Class decorator that registers a domain under `name`, in phase 1, 2 or 3 of the curriculum.
 
-    Raises `InputError` for another phase and for a name that is taken, or was that of a domain of before.
+    Raises `InputError` for another phase, and for a name that is taken or is the former name of a domain.
     """
     if phase not in PHASES:
         raise InputError(f"domain {name!r}: phase {phase} does not exist, use one of {sorted(PHASES)}")
@@ -92,13 +92,13 @@ def _load_domains() -> None:
 
 
 def domain_names() -> tuple[str, ...]:
-    """The names of all domains: the built-in ones in the order of their experts, then others by the alphabet."""
+    """The names of all domains: the built-in ones in the order of their experts, then the others alphabetically."""
     _load_domains()
     return BUILT_IN_DOMAINS + tuple(sorted(set(REGISTERED) - set(BUILT_IN_DOMAINS)))
 
 
 def read_domains(names: Sequence[str]) -> tuple[str, ...]:
-    """The domains that a user named, by their names of today and each once, in the order given.
+    """The current names of the domains that a user named, each once, in the order given.
 
     Raises `InputError` for an unknown name.
     """
@@ -109,13 +109,13 @@ def read_domains(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def trained_domains(experts: Sequence[str] | None) -> tuple[str, ...]:
-    """The domains of today that a model knows whose experts have these names; all where its experts have none."""
+    """The current domains that a model with experts of these names knows; all domains if no expert names one."""
     known = set(map(current_domain, experts or ()))
     return tuple(name for name in domain_names() if name in known) or domain_names()
 
 
 def find_domain(name: str) -> RegisteredDomain:
-    """The domain registered under a name. Raises `InputError` for an unknown name."""
+    """The domain that is registered under a name. Raises `InputError` for an unknown name."""
     _load_domains()
     if name in FORMER_DOMAINS:
         raise InputError(f"domain {name!r} is a part of {FORMER_DOMAINS[name]!r} now: use that")
@@ -142,10 +142,10 @@ def generate(
     """Problem number `index` of a seed: the same on every machine and in every process.
 
     The seed decides the split (`Split.of_seed`); a content whose fingerprint belongs to another split is drawn again.
-    `form` names one form in place of a wording; then so is a content that it does not fit.
+    `form` names one form to use instead of a wording; a content that it does not fit is drawn again too.
 
-    Raises `InputError` for an unknown domain, seed, index, level, wording, language or form, for a kind of content that
-    the wording has no form for, and for a domain with too few contents to fill a split.
+    Raises `InputError` for an unknown domain, seed, index, level, wording, language or form, for a kind of content for
+    which the wording has no form, and for a domain with too few contents to fill a split.
     """
     for name, number in (("seed", seed), ("index", index), ("level", level)):
         if type(number) is not int:
@@ -184,7 +184,7 @@ def generate(
 def in_every_form(
     domain: str, seed: int, level: int, *, wording: Wording | str = Wording.ALL, language: Language | str = Language.EN
 ) -> list[Problem]:
-    """A problem in each form of a domain that fits the level, in the order of its files.
+    """One problem in each form of a domain that fits the level, in the order of the domain's files.
 
     Raises `InputError` as `generate` does.
     """

@@ -1,7 +1,7 @@
-"""Strict scoring: an answer is right as a whole or wrong; it is compared by its type, never by substring.
+"""Strict scoring: an answer is right as a whole or wrong. Its type decides how it is compared, never by substring.
 
-Only the answer counts here, unless the problem has a claim: then the steps must prove or refute it. Whether steps are
-valid is left to `tuili.steps`.
+Only the answer counts here, unless the problem has a claim: then the steps must prove or refute the claim.
+`tuili.steps` decides whether steps are valid.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _NUMBER = r"-?\d{1,40}(?:\.\d{1,40}|/\d{1,40})?"
 _ANY_NUMBER = re.compile(
     r"(?<![\w.])-?(?:\d{1,3}(?:,\d{3}){1,12}(?![\d,])|\d{1,40})(?:\.\d{1,40}|/0{0,40}[1-9]\d{0,39})?(?!\d)", re.ASCII
 )
-"""A number within a text; commas may separate thousands."""
+"""A number in a text; commas may separate thousands."""
 MAX_PLACES = 6
-"""Places behind the point that count in a number that may have been rounded."""
+"""How many decimal places count in a number that may have been rounded."""
 _UNIT = r"[A-Za-z][A-Za-z0-9*/^()-]{0,40}"
 _AMOUNT = re.compile(rf"({_NUMBER})(%| {_UNIT})?", re.ASCII)
 
@@ -33,9 +33,9 @@ def score(problem: Problem, response: str) -> float:
     a value (`Reduce 15/40`, `How fast is that in m/s?`); otherwise the question could be copied as the answer. So
     whole numbers and decimals are compared by exact value, fractions must be in lowest terms, quantities must have a
     unit of the same size, a percentage must be a percentage, the sides of an equation must be the same polynomials, and
-    all else is compared as text with case ignored. Where a program is asked for, any that gives the right values is
-    right. Where a problem has a claim, any chain is right that proves it, with the answer `proven`, or that refutes it,
-    with its counter-example as the answer.
+    everything else is compared as text, ignoring case. If the problem asks for a program, any program that gives the
+    right values is right. If the problem has a claim, a chain is right if it proves the claim and the answer is
+    `proven`, or if it refutes the claim and the answer is its counter-example.
     """
     if problem.claim:
         return float(_settles(problem, response))
@@ -45,7 +45,7 @@ def score(problem: Problem, response: str) -> float:
 def same_answer(expected: str, given: str, specification: programs.Specification | None = None) -> bool:
     """Whether `given` is the same whole answer as `expected` under the rules of `score`.
 
-    `specification`: where the answer is a program, says which others are right, too.
+    If the answer is a program, `specification` says which other programs are right.
     """
     if expected == given:
         return True
@@ -61,11 +61,11 @@ def same_answer(expected: str, given: str, specification: programs.Specification
 
 
 def same_amount(expected: str, given: str) -> bool:
-    """Whether two answers are the same number, in whatever form: `0.5` and `1/2`, `1,000` and `1000`; where one of them
-    is no number, whether they are the same by `same_answer`.
+    """Whether two answers are the same number in any form: `0.5` and `1/2`, `1,000` and `1000`. If either is not a
+    number, `same_answer` compares them.
 
-    An expected decimal with two places or more may have been rounded: then a number is the same that is within half a
-    unit of its last place, of the sixth at most. Of two fractions the form counts: lowest terms may be asked for.
+    An expected decimal with two or more places may have been rounded: any number within half a unit of its last place
+    (at most the sixth) is the same. Two fractions must have the same form, because lowest terms may be asked for.
     """
     right, written = (_ANY_NUMBER.fullmatch(text.strip()) for text in (expected, given))
     if not (right and written) or ("/" in right[0] and "/" in written[0]):
@@ -76,22 +76,22 @@ def same_amount(expected: str, given: str) -> bool:
 
 
 def same_last_number(expected: str, given: str) -> bool:
-    """Whether the last number in `given` is the last in `expected`, by value; False where either has none.
+    """Whether the last numbers in `given` and `expected` have the same value; False if either has no number.
 
-    This is the lenient score of other test suites: it forgives the words, the unit and the form around the number.
+    This is the lenient score of other test suites: it ignores the words, the unit and the form around the number.
     """
     right, written = last_number(expected), last_number(given)
     return bool(right and written) and _value(right) == _value(written)
 
 
 def last_number(text: str) -> str:
-    """The last number in a text, without commas between thousands; empty where there is none."""
+    """The last number in a text, without commas between thousands; empty if there is none."""
     found = _ANY_NUMBER.findall(text)
     return found[-1].replace(",", "") if found else ""
 
 
 def _settles(problem: Problem, response: str) -> bool:
-    """Whether the steps of a response prove or refute the claim, and its answer says which."""
+    """Whether the steps of a response prove or refute the claim and its answer says which."""
     parts = split_response(response)
     return parts.complete and settles(problem.claim, parts.steps, parts.answer, problem.context).status is Status.VALID
 
@@ -116,7 +116,7 @@ def _same_number(expected: str, given: str) -> bool:
 
 
 def _same_unit(expected: str | None, given: str | None) -> bool:
-    """Whether two units have the same size: `N` and `kg*m/s^2` do, `m/s` and `km/h` do not."""
+    """Whether two units have the same size, as `N` and `kg*m/s^2` have, but `m/s` and `km/h` have not."""
     if expected is None or given is None or "%" in (expected, given):
         return expected == given
     sizes = _unit(expected), _unit(given)
@@ -124,7 +124,7 @@ def _same_unit(expected: str | None, given: str | None) -> bool:
 
 
 def _unit(text: str) -> tuple[Fraction, units.Dimension] | None:
-    """The size and dimension of a unit, if the text is a space and a unit and nothing else."""
+    """The size and dimension of the unit, if the text is exactly a space and a unit."""
     match = units.match_unit(text, 1)
     return units.conversion(match[0]) if match and match[1] == len(text) else None
 

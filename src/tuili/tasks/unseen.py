@@ -1,6 +1,6 @@
-"""Problems that no training ever sees, for measuring and calibrating models: so many of each domain and level.
+"""Problems that training never sees, for evaluating and calibrating models: a number for each domain and level.
 
-What one problem is, is left to `registry`, which prompts belong to which split to `problem`.
+`registry` generates the problems; `problem` decides which split a problem belongs to.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tuili.tasks.problem import Problem, Split
 from tuili.tasks.registry import generate
 
 MAX_REPEATED_PROMPTS = 1000
-"""After so many known prompts in a row a domain is taken to have no others."""
+"""After this many repeated prompts in a row, a domain counts as exhausted."""
 
 
 def unseen_problems(
@@ -27,10 +27,10 @@ def unseen_problems(
     wording: str = Wording.SEEN,
     language: str | tuple[str, ...] = Language.EN,
 ) -> list[Problem]:
-    """`per_cell` problems of a split for each domain and level, the same on every machine for a seed.
+    """`per_cell` problems of a split for each domain and level; a seed gives the same ones on every machine.
 
-    Where there are several languages, they take turns. No prompt comes twice in a domain and level. Raises `InputError`
-    for an unknown domain, level, seed, wording or language, and for a domain with too few different prompts.
+    Several languages take turns. No prompt occurs twice in a domain and level. Raises `InputError` for an unknown
+    domain, level, seed, wording or language, and for a domain with too few different prompts.
     """
     languages = (language,) if isinstance(language, str) else language
     makes = [partial(generate, wording=wording, language=one) for one in languages]
@@ -46,7 +46,7 @@ def unseen_problems(
 def _distinct_problems(
     makes: Sequence[Callable[..., Problem]], domain: str, seed: int, level: int, count: int
 ) -> list[Problem]:
-    """The first `count` problems of a seed whose prompts differ, each of `makes` taking its turn."""
+    """The first `count` problems of a seed with different prompts; the functions in `makes` take turns."""
     by_prompt: dict[str, Problem] = {}
     index = repeats = 0
     while len(by_prompt) < count:

@@ -1,5 +1,6 @@
-"""The search for a chain of compressions that meets targets of size, latency and loss within a time.
+"""The search for a chain of compressions that meets targets of size, latency and loss within a time limit.
 
-`targets` says what is asked, `space` which chains there are, `halving` how many steps each gets, `search` who goes on,
-`front` who is beaten by none. `making` makes models by the verbs' own code and measures them; `kept` remembers them.
+`targets` holds what is asked for, `space` the possible chains, `halving` the steps that each gets, `search` the
+selection, and `front` the Pareto front. `making` makes models with the verbs' own code and measures them; `kept`
+stores the results.
 """

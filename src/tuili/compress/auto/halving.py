@@ -1,5 +1,5 @@
-"""Successive halving: many candidates with few steps first, the best third of them with three times as many, and so on
-(Jamieson and Talwalkar 2016, arXiv 1502.07943)."""
+"""Successive halving: many candidates run with few steps first, the best third of them with three times as many, and
+so on (Jamieson and Talwalkar 2016, arXiv 1502.07943)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ REDUCTION = 3
 
 @dataclass(frozen=True)
 class Rung:
-    """count: of candidates. steps: of the recovery of each, all steps of its chain together."""
+    """count: number of candidates. steps: recovery steps of each candidate, summed over its chain."""
 
     count: int
     steps: int
 
 
 def rungs(count: int, total: int) -> tuple[Rung, ...]:
-    """For so many candidates to begin with, and so many steps in all, of which each rung has about the same share."""
+    """The rungs for this many initial candidates and total steps; each rung gets about the same share of the steps."""
     counts = [count]
     while counts[-1] > 1:
         counts.append(-(-counts[-1] // REDUCTION))
@@ -26,14 +26,14 @@ def rungs(count: int, total: int) -> tuple[Rung, ...]:
 
 
 def shared(counts: Sequence[int], total: int) -> tuple[Rung, ...]:
-    """Rungs of so many candidates, of which each has about the same share of the steps."""
+    """Rungs with these numbers of candidates; each rung gets about the same share of the steps."""
     return tuple(Rung(each, total // (len(counts) * each)) for each in counts)
 
 
 def fitting(most: int, least: int, total: Callable[[int, int], int]) -> tuple[Rung, ...]:
-    """With as many candidates, `most` at most, as get `least` steps in the first rung; empty where not one does.
+    """The rungs with as many candidates, up to `most`, as can get `least` steps in the first rung; empty if none can.
 
-    total: the steps that there is time for, where so many candidates are tried and so many models measured.
+    total: gives the steps that fit into the time, from the number of candidates tried and of models measured.
     """
     for count in range(most, 0, -1):
         planned = rungs(count, max(0, total(count, sum(rung.count for rung in rungs(count, 0)))))
@@ -43,5 +43,5 @@ def fitting(most: int, least: int, total: Callable[[int, int], int]) -> tuple[Ru
 
 
 def total_steps(planned: Sequence[Rung]) -> int:
-    """Of all candidates of all rungs."""
+    """The steps of all candidates in all rungs."""
     return sum(rung.count * rung.steps for rung in planned)

@@ -1,4 +1,4 @@
-"""What a search has found so far, in its folder: nothing is made or measured twice."""
+"""What a search has found so far, stored in its folder, so that nothing is made or measured twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ FOUND_FILE, SCHEDULE_FILE = "found.json", "schedule.json"
 
 @dataclass(frozen=True)
 class Schedule:
-    """What all sessions of a search follow. names: of the candidates. begun: the first rungs, whose steps are fixed."""
+    """What all sessions of a search follow. names: the candidates. begun: how many rungs have begun; their steps are
+    fixed."""
 
     names: Sequence[str]
     rungs: Sequence[Rung]
@@ -28,9 +29,9 @@ class Schedule:
 
 
 class Kept:
-    """The models of a folder by name and steps, and those that could not be made, with the reason.
+    """The models of a folder by name and steps, and the candidates that could not be made, with the reason.
 
-    Raises `InputError` where its file is damaged.
+    Raises `InputError` if its file is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,30 +50,30 @@ class Kept:
             raise damaged(self._file) from error
 
     def get(self, name: str, steps: int) -> Found | None:
-        """What is known of it."""
+        """The stored model, or None."""
         return self._found.get((name, steps))
 
     def failed(self, name: str, steps: int) -> str | None:
-        """Why it could not be made; None where it was, or was not tried."""
+        """Why the candidate could not be made; None if it was made or was not tried."""
         return self._failed.get((name, steps))
 
     @property
     def begun(self) -> bool:
-        """Whether a candidate was made."""
+        """Whether any candidate has been made."""
         return any(steps for _, steps in self._found)
 
     @property
     def done(self) -> tuple[int, int]:
-        """The steps of all models together, and how many models there are, the parent among them."""
+        """The total steps of all models, and the number of models, including the parent."""
         return sum(steps for _, steps in self._found), len(self._found)
 
     def add(self, found: Found) -> None:
-        """Keep it."""
+        """Store a model."""
         self._found[found.name, found.steps] = found
         self._save()
 
     def fail(self, name: str, steps: int, reason: str) -> None:
-        """Keep that it could not be made."""
+        """Store that a candidate could not be made."""
         self._failed[name, steps] = reason
         self._save()
 
@@ -82,7 +83,7 @@ class Kept:
 
     @property
     def schedule(self) -> Schedule | None:
-        """That of an earlier session, or of this one; None where there is none yet."""
+        """The schedule of this session or an earlier one; None if there is none yet."""
         file = self._folder / SCHEDULE_FILE
         if (document := _read(file)) is None:
             return None
@@ -93,7 +94,7 @@ class Kept:
             raise damaged(file) from error
 
     def fix(self, schedule: Schedule) -> None:
-        """Keep a schedule, which later sessions follow."""
+        """Store a schedule, which later sessions follow."""
         _write(self._folder / SCHEDULE_FILE, asdict(schedule))
 
 

@@ -1,5 +1,5 @@
-"""Processor time of a token: a model and its parent answer the same prompts in turns, so that what else the machine
-does meets both alike."""
+"""Processor time per token: a model and its parent answer the same prompts in turns, so that other load on the machine
+affects both equally."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from tuili.engine import Numbers, load_scheduler
 from tuili.store import open_model
 
 Timed = Callable[[], tuple[float, float]]
-"""Processor seconds for each token of some prompts, and for each token of the answers to them."""
+"""Returns the processor seconds per prompt token, and per token of the answers."""
 
 
 @dataclass(frozen=True)
 class TurnSettings:
-    """prompts: how many, each of so many tokens (`prompt`), answered with so many new ones. rounds: turns of each model
-    at least, and as many more as come to so many processor seconds of both together, up to `most` in all."""
+    """prompts: how many prompts. prompt: tokens of each. new: tokens generated for each. rounds: the fewest turns of
+    each model. seconds: rounds continue until both models together have used this many processor seconds. most: the
+    most rounds."""
 
     prompts: int = 8
     prompt: int = 64
@@ -32,8 +33,8 @@ class TurnSettings:
 
 @dataclass(frozen=True)
 class Latency:
-    """Of a token written, by the parent's in the same rounds. share: the median of the rounds. spread: the distance of
-    its quartiles. parent: the parent's processor milliseconds. reading: as `share`, of a token of a prompt."""
+    """Time per generated token relative to the parent in the same rounds. share: the median over the rounds. spread:
+    the interquartile range. parent: the parent's processor milliseconds. reading: as `share`, for a prompt token."""
 
     share: float
     spread: float
@@ -44,8 +45,8 @@ class Latency:
 def measure_latency(
     parent: Path, model: Path, settings: TurnSettings, numbers: tuple[Numbers, Numbers] = ("auto", "auto")
 ) -> Latency:
-    """Both are given the parent's prompts, as the model may name other domains or none. numbers: in which the parent
-    and the model compute."""
+    """Both models get the parent's prompts, because the model may name other domains or none. numbers: the numeric
+    formats in which the parent and the model compute."""
     stored = open_model(parent)
     length = min(settings.prompt, stored.shape.max_position_embeddings - settings.new)
     prompts = worked_prompts(stored, length, settings.prompts)
@@ -58,9 +59,9 @@ def measure_latency(
 
 
 def in_turns(parent: Timed, model: Timed, tokens: int, settings: TurnSettings) -> Latency:
-    """The latency by rounds in which either comes first in its turn; one round before them warms up.
+    """The latency over rounds in which the two models alternate in going first, after one warm-up round.
 
-    tokens: that a round of one model writes.
+    tokens: how many one model writes in a round.
     """
     parent(), model()
     before, after = list[tuple[float, float]](), list[tuple[float, float]]()

@@ -1,6 +1,6 @@
-"""Models made by the verbs' own code, one folder of a run for each step of a chain, and what is measured of them.
+"""Makes models with the verbs' own code, in one run folder for each step of a chain, and measures them.
 
-Chains that begin alike, with as many steps, share what they begin with.
+Chains that begin with the same steps, and have the same number of recovery steps, share those models.
 """
 
 from __future__ import annotations
@@ -43,25 +43,25 @@ WAYS: Mapping[str, tuple[type[Config], Any]] = {
     "distil": (DistilRecipe, distillation),
     "quantize": (QuantizeRecipe, Quantizing),
 }
-"""The schema and the way of each section of a recipe, which is also the name of the shipped recipe."""
+"""The recipe schema and the method of each recipe section; the section name is also the name of the shipped recipe."""
 TURNS = TurnSettings()
 ENOUGH_STEPS = 1024
-"""For all that a recipe can ask a recovery for."""
+"""More steps than any recipe can require of a recovery."""
 
 
 class Interrupted(Exception):
-    """There was a Ctrl-C; the message says what is saved."""
+    """The user pressed Ctrl-C; the message says what is saved."""
 
 
 SEARCHED = frozenset(
     {"prune.share", "prune.experts", "factorise.keep", "distil.to", "quantize.numbers"}
     | {f"{verb}.healing.steps" for verb in WAYS}
 )
-"""Keys of recipes that the search itself sets, with all below them."""
+"""Recipe keys that the search sets itself, including all keys below them."""
 
 
 def refuse_others(changes: Sequence[str]) -> None:
-    """Raise `InputError` for a change to a recipe that none of the ways has, or of a key that the search sets."""
+    """Raise `InputError` for a change to a recipe that no method has, or to a key that the search sets itself."""
     for change in changes:
         key = key_of(change)
         if chosen := next((one for one in sorted(SEARCHED) if _is_under(one, key) or _is_under(key, one)), None):
@@ -75,16 +75,16 @@ def _is_under(key: str, other: str) -> bool:
 
 
 def way_of(step: Step, model: Parent | Path, steps: int, changes: Sequence[str]) -> tuple[Compression, HealingConfig]:
-    """A step as a compression of a model, and its recovery. Raises `InputError` where the model cannot be compressed
-    so, and `ConfigError` as `config_of` does."""
+    """A step as a compression of a model, with its recovery. Raises `InputError` if the model cannot be compressed in
+    this way, and `ConfigError` as `config_of` does."""
     config = config_of(step, steps, changes)
     parent = open_parent(model, config.healing) if isinstance(model, Path) else model
     return WAYS[step.verb][1](parent, config), config.healing
 
 
 def least_steps(step: Step, model: Parent | Path, changes: Sequence[str]) -> int:
-    """The fewest steps that the recovery can have: rounds, or chains that are written, take more than one. Raises what
-    `way_of` does with enough of them."""
+    """The fewest steps that the recovery can have: rounds, or writing chains, need more than one. Raises what `way_of`
+    raises even with enough steps."""
 
     def suffice(steps: int) -> bool:
         try:
@@ -100,9 +100,9 @@ def least_steps(step: Step, model: Parent | Path, changes: Sequence[str]) -> int
 
 
 def config_of(step: Step, steps: int, changes: Sequence[str]) -> Any:
-    """The section of a step's recipe, with so many steps of recovery. changes: to recipes, of which its own count.
+    """The recipe section of a step, with this many recovery steps. changes: to recipes; only those to its own apply.
 
-    Raises `ConfigError` for one that the recipe refuses.
+    Raises `ConfigError` for a change that the recipe refuses.
     """
     keys = {key_of(change) for change in changes}
     lighter = [one.change for one in step.lighter if keys.isdisjoint(one.but)]
@@ -111,21 +111,21 @@ def config_of(step: Step, steps: int, changes: Sequence[str]) -> Any:
 
 
 def taken(step: Step, changes: Sequence[str]) -> list[str]:
-    """Of changes to recipes, those that have an effect on a step."""
+    """Those changes to recipes that affect a step."""
     keys = {key_of(change) for change in changes}
     unused = {one.key for one in step.without if one.but not in keys}
     return [change for change in changes if change.startswith(f"{step.verb}.") and key_of(change) not in unused]
 
 
 def key_of(change: str) -> str:
-    """The key of a change to a recipe, as in `prune.multiple=8`."""
+    """The key of a change to a recipe, such as `prune.multiple=8`."""
     return change.partition("=")[0].strip()
 
 
 @dataclass(frozen=True)
 class CandidateMaker:
-    """Makes candidates of one parent in a folder. data: what they recover with; None for the parent's own. reference:
-    the parent's milliseconds a token, by which others are told; None to tell those of each measuring."""
+    """Makes candidates of one parent in a folder. data: what they recover on; None for the parent's own data.
+    reference: the parent's milliseconds per token, which scale latencies; None to use those of each measurement."""
 
     parent: Path
     folder: Path
@@ -136,9 +136,9 @@ class CandidateMaker:
     reference: float | None = None
 
     def make(self, candidate: Candidate, steps: int) -> Found:
-        """The model of a candidate, with as many of the steps in each recovery, measured.
+        """Make and measure the model of a candidate; the steps are divided equally among its recoveries.
 
-        Raises `Impossible` where one of its steps refuses what it gets, and `Interrupted` after a Ctrl-C.
+        Raises `Impossible` if one of its steps refuses its input, and `Interrupted` after a Ctrl-C.
         """
         model, each, name = self.parent, max(1, steps // len(candidate.chain)), ""
         for step in candidate.chain:
@@ -147,7 +147,7 @@ class CandidateMaker:
         return self.measured(candidate.name, steps, model)
 
     def measured(self, name: str, steps: int, model: Path) -> Found:
-        """The figures of a model."""
+        """The measured figures of a model."""
         timed = measure_latency(self.parent, model, TURNS)
         base = timed.parent if self.reference is None else self.reference
         with refusing_faults(self.folder.parent):
@@ -160,7 +160,7 @@ class CandidateMaker:
         )  # fmt: skip
 
     def _made(self, step: Step, model: Path, out: Path, steps: int) -> Path:
-        if (out / "model").is_dir():  # whole, or not at all
+        if (out / "model").is_dir():  # it is complete if it exists
             return out / "model"
         try:
             way, healing = way_of(step, model, steps, self.changes)
@@ -171,11 +171,11 @@ class CandidateMaker:
             result = compress(way, healing, self.data, out, resume=resume, console=self.console)
         except NotMakeable as error:
             raise Impossible(f"{out.name}: {error}") from error
-        except (InputError, CheckpointError):  # of the disk, or of files that have changed
+        except (InputError, CheckpointError):  # a full disk, or changed files
             raise
-        except TuiliError as error:  # its loss diverges
+        except TuiliError as error:  # the loss diverged
             raise Impossible(f"{out.name}: {error}") from error
         if result.model is None:
             raise Interrupted(f"step {result.step} of {out.name} is saved")
-        shutil.rmtree(RunFolder(out).checkpoints, ignore_errors=True)  # it is not gone on with any more
+        shutil.rmtree(RunFolder(out).checkpoints, ignore_errors=True)  # this run is never resumed
         return result.model

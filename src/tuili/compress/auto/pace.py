@@ -1,5 +1,5 @@
-"""How fast this machine makes and measures candidates: a few steps of each way, one link of a chain by each, and a few
-answers of the parent."""
+"""How fast this machine makes and measures candidates: times a few steps of each method, one link of a chain by each,
+and a few answers of the parent."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from tuili.errors import InputError
 from tuili.tasks import Problem
 
 TRIED_STEPS = 10
-"""That a recovery has; what is tried of them is up to `tuili.compress.plan`."""
+"""Recovery steps of a trial; `tuili.compress.plan` decides which of them are run."""
 _SCRATCH = ".trial-"
 MARGIN = 1.3
-"""Of the measured time, what steps are taken to need, with changes, checkpoints and writing."""
+"""Steps are planned at this multiple of their measured time, to allow for changes, checkpoints and writing."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """step: seconds of a step of recovery. model: seconds that a candidate takes besides: what each link of its chain
-    takes before and behind its steps, and measuring; the mean over candidates. memory: the most bytes of a trial.
-    links: seconds of a link, by its way."""
+    """step: seconds per recovery step. model: the other seconds per candidate, which are measuring and what each link
+    of its chain takes before and after its steps; the mean over candidates. memory: the most bytes of a trial. links:
+    seconds per link, by method."""
 
     step: float
     model: float
@@ -45,22 +45,22 @@ class Pace:
     links: Mapping[str, float] = field(default_factory=dict)
 
     def times(self, factor: float) -> Pace:
-        """Of a machine that takes so many times as long."""
+        """The pace of a machine that takes this many times as long."""
         return Pace(factor * self.step, factor * self.model, self.memory)
 
     def of_first(self, count: int, tried: Sequence[Candidate]) -> Pace:
-        """The same where only the first ones of the candidates that it is the pace of are tried."""
+        """The pace if only the first `count` of the candidates that it was measured for are tried."""
         return replace(self, model=self.model + self._linked(tried[:count]) - self._linked(tried))
 
     def _linked(self, tried: Sequence[Candidate]) -> float:
         return fmean(sum(self.links.get(step.verb, 0.0) for step in one.chain) for one in tried)
 
     def steps_in(self, seconds: float, models: int) -> int:
-        """The steps that there is time for beside what so many models take."""
+        """The steps that fit into the time left over from this many models."""
         return int((seconds - models * self.model) / (MARGIN * self.step))
 
     def seconds_for(self, steps: int, models: int) -> float:
-        """The time that both take."""
+        """The time that the steps and models take together."""
         return MARGIN * steps * self.step + models * self.model
 
 
@@ -68,9 +68,9 @@ def measure_pace(
     model: Path, tried: Sequence[Candidate], file: Path | None, changes: Sequence[str],
     problems: Sequence[Problem], tell: Tell, place: Path | None, clock: Callable[[], float] = time.perf_counter,
 ) -> Pace:  # fmt: skip
-    """The slowest step of all ways among the candidates counts. file: what candidates recover with. place: a folder in
-    which links are made, which are then thrown away; None for the system's own. Raises `Interrupted` after a Ctrl-C,
-    and `InputError` where nothing can be written."""
+    """Measure the pace; the slowest step of all methods among the candidates counts. file: what candidates recover on.
+    place: a folder for temporary links; None for the system's temporary folder. Raises `Interrupted` after a Ctrl-C,
+    and `InputError` if nothing can be written."""
     chains = [one.chain for one in tried]
     slowest, memory, links = 0.0, 0, dict[str, float]()
     for step in {step.verb: step for chain in chains for step in chain}.values():
@@ -89,7 +89,7 @@ def measure_pace(
 
 @contextmanager
 def _scratch(place: Path | None) -> Iterator[Path]:
-    """A folder that is removed in the end, with any that a kill has left in `place`. Raises `InputError` where nothing
+    """A temporary folder. Also removes any that a killed process has left in `place`. Raises `InputError` if nothing
     can be written."""
     remedy = "make room there, or name another folder by TMPDIR" if place is None else REMEDY
     for left in () if place is None else place.glob(f"{_SCRATCH}*"):
@@ -112,7 +112,8 @@ def _link_seconds(
     step: Step, steps: int, model: Path, file: Path | None, changes: Sequence[str], scratch: Path,
     clock: Callable[[], float],
 ) -> float:  # fmt: skip
-    """Of a link with so few steps; one of them is of the link, as reading the first texts takes time, too."""
+    """Seconds of a link with few steps. One step counts as part of the link, because reading the first texts takes
+    time too."""
     begun = clock()
     way, healing = way_of(step, model, steps, changes)
     made = compress(way, healing, file, scratch / "run", resume=False, console=Console(quiet=True))

@@ -1,4 +1,4 @@
-"""The Pareto front as a picture: right answers by level over size, and over time a token."""
+"""The Pareto front as a picture: right answers by level against size, and against time per token."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tuili.files import write_durably
 
 
 def write_picture(file: Path, found: Sequence[Found], parent: Found, chosen: Found) -> None:
-    """Write it as SVG: a point for each level of a model of the front, dots for what is beaten, a star for what is
-    chosen."""
+    """Write the picture as SVG: a point for each level of each model on the front, dots for dominated models, a star
+    for the chosen model."""
     best = front([*found, parent])
     others = [one for one in found if one not in best]
     with matplotlib.rc_context(PLOT_STYLE):
@@ -26,7 +26,7 @@ def write_picture(file: Path, found: Sequence[Found], parent: Found, chosen: Fou
             figure.subplots(1, 2, sharey=True), ("size", "latency"), ("MB of weights", "CPU-ms a token"), strict=True
         ):
             places = [float(getattr(one, figures)) for one in best]
-            for place, one in zip(places, best, strict=True):  # what belongs to a model stands on one line
+            for place, one in zip(places, best, strict=True):  # a line joins the points of one model
                 axes.plot([place] * len(one.levels), [*one.levels.values()], color=MUTED_COLOUR, linewidth=0.6)
             for number, level in enumerate(parent.levels):
                 axes.plot(

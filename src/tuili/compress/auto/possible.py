@@ -1,6 +1,6 @@
-"""Which chains a parent can be compressed by, with the user's changes to the recipes, and about what each leaves.
+"""Which chains can compress a parent, given the user's changes to the recipes, and about how much each leaves.
 
-A change that keeps a way from being tried at all is refused; one that keeps a strength of it is told.
+A change that prevents a method from being tried at all is refused; one that prevents only some strengths is reported.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from tuili.store import count_parameters, weight_bytes
 
 
 class Unsuited(InputError):
-    """A parent takes a step by itself, and not with the changes to its recipe."""
+    """A parent supports a step, but not with the changes to its recipe."""
 
 
 def possible(parent: Parent, changes: Sequence[str], first: int, tell: Tell) -> list[Candidate]:
-    """All chains that no step refuses. A strength that is left out because of the changes is told.
+    """All chains that no step refuses. A strength that the changes exclude is reported.
 
-    first: steps of the shortest recovery, which those of a chain share. Raises `InputError` for a change that no step
-    takes, for one that leaves out all of a way, and where `first` does; `ConfigError` for a change that a recipe
-    refuses.
+    first: steps of the shortest recovery, divided among the steps of a chain. Raises `InputError` for a change that
+    affects no step, for one that excludes a whole method, and if `first` does so; `ConfigError` for a change that a
+    recipe refuses.
     """
     unsuited = dict[Step, Unsuited]()
 
@@ -54,7 +54,7 @@ def possible(parent: Parent, changes: Sequence[str], first: int, tell: Tell) -> 
 def _recovering(
     parent: Parent, found: Sequence[Candidate], changes: Sequence[str], first: int, tell: Tell
 ) -> list[Candidate]:
-    """Those candidates of which each step can recover in its share of so many steps. Others are told."""
+    """The candidates whose steps can each recover within their share of the `first` steps. Reports the others."""
     asked = [step for step in {step for one in found for step in one.chain} if taken(step, changes)]
     least = {step: least_steps(step, parent, changes) for step in asked}
     missing = {one: max(least.get(step, 1) for step in one.chain) * len(one.chain) for one in found}
@@ -72,9 +72,9 @@ def _recovering(
 
 
 def left_by(parent: Parent, step: Step, changes: Sequence[str]) -> Left | None:
-    """About what a step leaves of a parent; None where it refuses the parent whatever the changes are.
+    """About how much a step leaves of a parent; None if it refuses the parent whatever the changes are.
 
-    Raises `Unsuited` where it refuses the parent because of the changes.
+    Raises `Unsuited` if it refuses the parent because of the changes.
     """
     try:
         way, _ = way_of(step, parent, ENOUGH_STEPS, changes)

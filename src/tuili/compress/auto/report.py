@@ -1,4 +1,4 @@
-"""What is told of a search when it ends: a table of the front, what has come of the targets, a picture and a record."""
+"""The report at the end of a search: a table of the front, the result for each target, a picture and a record."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ PICTURE_FILE, RECORD_FILE = "front.svg", "report.json"
 
 @dataclass(frozen=True)
 class AutoReport:
-    """chosen: as the search measured it. checked, checked_parent: on problems that the search did not choose on;
-    compared: both on these, by pairs, as the lineage of a compression has it."""
+    """chosen: as measured in the search. checked, checked_parent: on problems that the search did not choose on.
+    compared: the paired comparison of both on these problems, in the form of a compression's lineage."""
 
     targets: Targets
     parent: Found
@@ -32,11 +32,11 @@ class AutoReport:
 
     @property
     def met(self) -> bool:
-        """Whether all targets are, on the problems of the check."""
+        """Whether all targets are met on the problems of the check."""
         return not self.targets.missed(self.checked, self.checked_parent)
 
     def lines(self) -> Iterator[str]:
-        """For readers."""
+        """The report as lines for readers."""
         yield "front, the smallest first, with the share of right answers at each level:"
         for one in front([*self.found, self.parent]):
             levels = ", ".join(f"level {level} {right:.1%}" for level, right in one.levels.items())

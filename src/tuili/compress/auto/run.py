@@ -1,4 +1,4 @@
-"""A search in the folder of a run: what is tried, within which time, and the model that is chosen at `OUT/model`."""
+"""A search in a run folder: what is tried and within which time; the chosen model ends up at `OUT/model`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MeasurePace = Callable[
 
 
 class AutoRun:
-    """A search for one parent. Raises `InputError` for a parent that cannot be searched, and targets that no chain can
+    """A search for one parent. Raises `InputError` for a parent that cannot be searched, or targets that no chain can
     meet."""
 
     def __init__(
@@ -55,8 +55,8 @@ class AutoRun:
         self._possible = self._candidates()
 
     def plan(self, place: Path | None = None) -> AutoPlan:
-        """What `run` would try, with time by a trial, of which nothing stays. place: where it is made; None for the
-        system's folder for such files."""
+        """What `run` would try, with time estimates from a trial that leaves nothing behind. place: the folder for the
+        trial; None for the system's temporary folder."""
         settings = self._settings
         tried, limit = self._possible, 60 * settings.minutes
         given = (self._parent.path, tried, settings.data, settings.changes, self._searched)
@@ -76,9 +76,9 @@ class AutoRun:
         return AutoPlan(tried[:count], planned, pace.of_first(count, tried), weight_bytes(self._parent.path))
 
     def run(self, out: Path, resume: bool) -> AutoReport:
-        """Search in a folder, and leave the chosen model at `out/model`; with `resume`, go on with what was begun.
+        """Search in a folder and leave the chosen model at `out/model`; with `resume`, continue an earlier search.
 
-        Raises `Interrupted` after a Ctrl-C, and `InputError` where the folder holds something else.
+        Raises `Interrupted` after a Ctrl-C, and `InputError` if the folder holds something else.
         """
         folder = RunFolder(out)
         folder.refuse_inside(self._parent.path, f"MODEL {self._parent.path}")
@@ -115,7 +115,7 @@ class AutoRun:
             return report
 
     def _make(self, kept: Kept, maker: CandidateMaker, timing: Timing, candidate: Candidate, steps: int) -> Found:
-        """A candidate, measured. What is kept takes no time."""
+        """Make and measure a candidate. A stored result takes no time."""
         if (known := kept.get(candidate.name, steps)) is not None:
             return known
         if (reason := kept.failed(candidate.name, steps)) is not None:
@@ -130,7 +130,7 @@ class AutoRun:
         return made
 
     def _report(self, out: Path, parent: Found, found: Sequence[Found], chosen: Found) -> AutoReport:
-        """The report, with the chosen model and its parent measured on problems that the search did not choose on."""
+        """The report. The chosen model and its parent are measured on problems that the search did not choose on."""
         check, model = self._maker(out, "checked", self._checked), out / chosen.model
         before = check.measured("parent", 0, self._parent.path)
         after = replace(check, reference=before.latency).measured(chosen.name, chosen.steps, model)
@@ -139,7 +139,7 @@ class AutoRun:
         return AutoReport(self._settings.targets, parent, found, chosen, after, before, figures)
 
     def _scheduled(self, kept: Kept, out: Path) -> Sequence[Candidate]:
-        """The candidates of the first session, which all sessions follow, with the schedule kept."""
+        """The candidates fixed by the first session, which all sessions follow. Stores the schedule."""
         if (known := kept.schedule) is None:
             plan = self.plan(out)
             kept.fix(Schedule([one.name for one in plan.tried], plan.planned, plan.pace))
@@ -164,7 +164,7 @@ class AutoRun:
         return chosen
 
     def _maker(self, out: Path, name: str, problems: Sequence[Problem]) -> CandidateMaker:
-        """What makes candidates, and measures them on these problems."""
+        """The maker of candidates, which measures them on these problems."""
         with writing(out / name, REMEDY):
             (out / name).mkdir(exist_ok=True)
         answers = RightAnswers(problems, out / name, self._tell, lambda: None)
@@ -174,7 +174,7 @@ class AutoRun:
         )  # fmt: skip
 
     def _fixed(self) -> dict[str, object]:
-        """What all sessions of a run have in common."""
+        """What must be the same in all sessions of a run."""
         given = {"data": self._settings.data, "test": self._settings.test}
         files = [*self._data.files, *(file for file in given.values() if file is not None)]
         roles = {name: None if file is None else str(file) for name, file in given.items()}
@@ -186,7 +186,8 @@ class AutoRun:
 
 
 def halves(parent: Parent, problems: Sequence[Problem]) -> tuple[list[Problem], list[Problem]]:
-    """Two of each domain and level for the search, the next two for the check, and so on: languages take turns."""
+    """Split the problems: of each domain and level two go to the search, the next two to the check, and so on, so that
+    languages alternate."""
     cells: dict[tuple[str, int], list[Problem]] = {}
     for problem in problems:
         cells.setdefault((problem.domain, problem.level), []).append(problem)

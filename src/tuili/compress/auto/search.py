@@ -1,4 +1,4 @@
-"""The search itself: who is made and measured next, who goes on, and who is chosen."""
+"""The search itself: which candidate is made and measured next, which continue, and which is chosen."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Impossible(Exception):
 
 
 class TimeIsOver(Exception):
-    """A candidate is not made any more."""
+    """There is no time left to make a candidate."""
 
 
 Make = Callable[[Candidate, int], Found]
-"""Makes and measures a candidate with so many steps, or gives what was kept of it, which takes no time.
+"""Makes and measures a candidate with this many steps, or returns the stored result, which takes no time.
 
 Raises `Impossible` and `TimeIsOver`.
 """
@@ -27,7 +27,7 @@ Raises `Impossible` and `TimeIsOver`.
 
 @dataclass(frozen=True)
 class Search:
-    """One search. rungs: how many there are. rung: gives each when it begins. parent: the parent, measured."""
+    """One search. rungs: the number of rungs. rung: returns a rung when it begins. parent: the parent, measured."""
 
     candidates: Sequence[Candidate]
     rungs: int
@@ -38,7 +38,7 @@ class Search:
     tell: Callable[[str], None]
 
     def run(self) -> list[Found]:
-        """All that were made, in their order."""
+        """Run the search. Returns all models made, in order."""
         found, going = list[Found](), list(self.candidates)
         try:
             for number in range(self.rungs):
@@ -48,7 +48,7 @@ class Search:
         return found
 
     def _best_of(self, number: int, going: Sequence[Candidate], found: list[Found]) -> list[Candidate]:
-        """Make the candidates of a rung, and put them to what was found. Returns them, the best first."""
+        """Make the candidates of a rung and append them to `found`. Returns the candidates, the best first."""
         rung, made = self.rung(number), list[tuple[Candidate, Found]]()
         for candidate in going[: rung.count]:
             self.tell(f"rung {number + 1} of {self.rungs}: {candidate.name}, {rung.steps} steps")
@@ -63,14 +63,15 @@ class Search:
         return [candidate for candidate, _ in made]
 
     def best(self, found: Sequence[Found]) -> Found:
-        """Of those that meet all targets, the one with the most right answers; else the nearest to the targets."""
+        """Of the models that meet all targets, the one with the most right answers; otherwise the one nearest to the
+        targets."""
         return min(found, key=self._standing)
 
     def _standing(self, found: Found) -> tuple[float, float, float, int, str]:
-        """All targets count alike: none is missed by what is within the spread of its measuring."""
+        """The sort key. All targets have equal weight; a miss within the spread of the measurement is ignored."""
         return self.targets.distance(found, self.parent), -found.right, found.size, -found.steps, found.name
 
 
 def told(found: Found) -> str:
-    """A model's figures, in a line for readers."""
+    """A model's figures in one line for readers."""
     return f"{found.size:.4g} MB, {found.latency:.3g} ± {found.spread:.2g} CPU-ms a token, {found.right:.1%} right"

@@ -1,4 +1,4 @@
-"""What a search is given, and the plan that it makes of that."""
+"""The settings of a search, and the plan made from them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tuili.errors import InputError
 
 MOST_CANDIDATES = 27
 CHECKED_MODELS = 3
-"""Measured beside the candidates: the parent, and at the end the parent and the chosen one on other problems."""
+"""Measured besides the candidates: the parent, and at the end the parent and the chosen model on other problems."""
 
 
 @dataclass(frozen=True)
 class AutoSettings:
-    """minutes: of all sessions together. data, test: files in place of the parent's own. problems: on which the search
-    chooses, and as many others for the check. first: steps of the shortest recovery. most: candidates at most. changes:
-    to the recipes of ways.
+    """minutes: for all sessions together. data, test: files in place of the parent's own. problems: the number on which
+    the search chooses; the check uses as many others. first: steps of the shortest recovery. most: the most
+    candidates. changes: to the recipes of the methods.
 
-    Raises `InputError` for numbers that no search can have, and changes of no way.
+    Raises `InputError` for numbers that no search can have, and for changes that belong to no method.
     """
 
     targets: Targets
@@ -45,16 +45,16 @@ class AutoSettings:
         refuse_others(self.changes)
 
     def fixed(self) -> dict[str, Any]:
-        """What all sessions have in common, as JSON can hold it: files are told by their content elsewhere, and
-        a later session may take longer."""
+        """What must be the same in all sessions, as JSON-compatible values. Files are identified by content elsewhere,
+        and a later session may take longer."""
         numbers = {"problems": self.problems, "first": self.first, "candidates": self.most}
         return asdict(self.targets) | numbers | {"changes": list(self.changes)}
 
 
 @dataclass(frozen=True)
 class AutoPlan:
-    """What would be tried: candidates, of which each rung keeps the best, and how fast this machine is. parent: bytes
-    of its weights."""
+    """What would be tried: the candidates, of which each rung keeps the best, and the pace of this machine. parent:
+    bytes of its weights."""
 
     tried: Sequence[Candidate]
     planned: Sequence[Rung]
@@ -63,19 +63,19 @@ class AutoPlan:
 
     @property
     def seconds(self) -> float:
-        """About how long it takes."""
+        """About how many seconds the search takes."""
         models = sum(rung.count for rung in self.planned) + CHECKED_MODELS
         return self.pace.seconds_for(total_steps(self.planned), models)
 
     @property
     def disk(self) -> int:
-        """Bytes of all models that are kept, where none is larger than the parent."""
+        """Bytes of all models that are kept, if none is larger than the parent."""
         links = sorted((len(one.chain) for one in self.tried), reverse=True)
         return self.parent * sum(sum(links[: rung.count]) for rung in self.planned)
 
     @property
     def lines(self) -> list[str]:
-        """For readers."""
+        """The plan as lines for readers."""
         names = [f"  {one.name}: about {_told(one.left)}" for one in self.tried]
         rungs = [f"  {rung.count} of {rung.steps} steps" for rung in self.planned]
         time = f"time: about {self.seconds / 60:.1f} minutes, by a trial"

@@ -1,7 +1,7 @@
-"""The chains of compressions that are tried: which ways, how strong, and in which order.
+"""The chains of compressions that are tried: which methods, how strong, and in which order.
 
-What is factorised is neither pruned nor factorised again, and whole numbers come last; students may come before pruning
-or behind it. Students of an imported model have fewer layers.
+A factorised model is neither pruned nor factorised again, and quantisation comes last. Distillation may come before or
+after pruning. Students of an imported model have fewer layers.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from tuili.store import WEIGHT_GROUP, DenseShape, ModelShape
 
 
 class Unused(NamedTuple):
-    """A key of a recipe that has no effect on a step, unless the key `but` is given as well."""
+    """A recipe key that has no effect on a step unless the key `but` is also given."""
 
     key: str
     but: str = ""
 
 
 class Lighter(NamedTuple):
-    """A change to a recipe that saves time, unless a key of `but` is given, beside which it may have no effect."""
+    """A recipe change that saves time. It is dropped if a key of `but` is given, as it may then have no effect."""
 
     change: str
     but: tuple[str, ...] = ()
@@ -32,8 +32,8 @@ class Lighter(NamedTuple):
 
 @dataclass(frozen=True)
 class Step:
-    """A way with a strength. verb: its section in recipes. label: as it is told. changes: to its recipe. without: keys
-    that have no effect beside them. lighter: further changes."""
+    """A method with a strength. verb: its recipe section. label: its name in messages. changes: to its recipe. without:
+    keys that have no effect with these changes. lighter: further changes that save time."""
 
     verb: str
     label: str
@@ -44,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Left:
-    """Of a parent, about the shares that are left: of its weights' bytes, and of the parameters that a token uses."""
+    """About what share of a parent is left: of its weights' bytes, and of the parameters that a token uses."""
 
     bytes: float = 1.0
     active: float = 1.0
@@ -52,11 +52,11 @@ class Left:
 
 Chain = tuple[Step, ...]
 Estimate = Callable[[Step], Left | None]
-"""What a step leaves of the parent; None where it refuses the parent."""
+"""Returns what a step leaves of the parent; None if it refuses the parent."""
 NO_NEURONS = (Unused("prune.multiple"), Unused("prune.by", but="prune.key_value_heads"))
-"""Without effect where no neurons are removed; heads have scores, too."""
+"""Without effect if no neurons are removed; heads have scores too."""
 OF_FOUR_BITS = (Unused("quantize.rounding"), Unused("quantize.samples"))
-"""Without effect in 8 bits."""
+"""Without effect for 8 bits."""
 LIGHTER = {
     "prune": (Lighter("prune.samples=200", but=("prune.by",)),),
     "factorise": (
@@ -65,28 +65,28 @@ LIGHTER = {
     ),
     "w4a8": (Lighter("quantize.samples=200", but=("quantize.rounding",)),),
 }
-"""By verb, or by numbers: of an imported model, which is some times as large as one of Tuili's own."""
+"""By verb or numeric format, for an imported model, which is several times as large as one of Tuili's own."""
 WRITES_NOTHING = (Lighter("distil.source=texts", but=("distil.on_policy", "distil.by")), Lighter("distil.on_policy=0"))
-"""Of students: what is written to be learnt from takes time that is better spent on steps."""
+"""For students: the time that writing chains to learn from would take is better spent on steps."""
 SLACK = 0.02
-"""Estimates of bytes may be wrong by so much of the parent's."""
+"""The error allowed in estimates of bytes, as a share of the parent's bytes."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """left: of the parent, by its chain."""
+    """left: what the chain leaves of the parent."""
 
     chain: Chain
     left: Left
 
     @property
     def name(self) -> str:
-        """Its steps, in their order."""
+        """The labels of its steps, in order."""
         return "+".join(step.label for step in self.chain)
 
     @property
     def family(self) -> tuple[str, ...]:
-        """Its ways, whatever their strengths."""
+        """Its methods, whatever their strengths."""
         return tuple(step.verb for step in self.chain)
 
 
@@ -103,7 +103,7 @@ def chains(shape: ModelShape | DenseShape) -> Iterator[Chain]:
 
 
 def candidates(shape: ModelShape | DenseShape, estimate: Estimate) -> list[Candidate]:
-    """All that no step refuses, with about what each leaves: the product of its steps' shares."""
+    """All chains that no step refuses, with about how much each leaves: the product of its steps' shares."""
     known: dict[Step, Left | None] = {}
     found = []
     for chain in chains(shape):
@@ -118,10 +118,10 @@ def candidates(shape: ModelShape | DenseShape, estimate: Estimate) -> list[Candi
 
 
 def spread(found: Sequence[Candidate], targets: Targets, count: int) -> list[Candidate]:
-    """So many candidates that are small enough, the gentlest of each family first; there may be fewer.
+    """Up to `count` candidates that are small enough, the gentlest of each family first.
 
-    Families take turns, shorter chains before longer ones. The time of a token is taken to follow the parameters that
-    it uses: candidates that leave too many of them come last, the nearest of them first.
+    Families take turns, shorter chains before longer ones. The time per token is assumed to be proportional to the
+    parameters that a token uses: candidates that leave too many of them come last, the nearest to the target first.
     """
     latency = 1.0 if targets.latency is None else targets.latency
 
@@ -154,7 +154,7 @@ def _steps(shape: ModelShape | DenseShape) -> Mapping[str, Sequence[Step]]:
     if isinstance(shape, ModelShape):
         pruned += _fewer_experts(shape)
         students, keeps = _students(shape), [0.7, 0.5, 0.32]
-    else:  # much of it may be its embedding
+    else:  # the embedding may be a large part of it
         students, keeps = _shallower(shape), [0.8, 0.6]
     factors = [
         Step("factorise", f"factorise-{keep:g}", (f"factorise.keep={keep:g}",), lighter=lighter.get("factorise", ()))
@@ -193,7 +193,7 @@ def _students(shape: ModelShape) -> list[tuple[str, int]]:
 
 
 def _shallower(shape: DenseShape) -> list[tuple[str, int]]:
-    """The same of an imported teacher."""
+    """As `_students`, for an imported teacher."""
     whole = shape.num_hidden_layers
     return [("num_hidden_layers", layers) for layers in sorted({whole * 3 // 4, whole // 2} - {0, whole}, reverse=True)]
 

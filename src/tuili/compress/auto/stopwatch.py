@@ -1,4 +1,4 @@
-"""The time that a search has taken, all sessions together, whatever ended them."""
+"""The time that all sessions of a search have taken together, however they ended."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tuili.files import write_durably, writing
 
 SECONDS_FILE = "seconds.json"
 HEARTBEAT_SECONDS = 20.0
-"""A session that is killed loses so much of its time at most."""
+"""A killed session loses at most this much of its time."""
 
 
 class Stopwatch:
-    """Runs as a context for one session; what earlier ones took is read from its file in the folder.
+    """A context manager for one session; reads the time of earlier sessions from its file in the folder.
 
-    Raises `InputError` where that file is damaged, and for a full disk.
+    Raises `InputError` if that file is damaged, and for a full disk.
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
@@ -33,11 +33,11 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        """Of all sessions, until now."""
+        """The seconds of all sessions until now."""
         return self._before + self._clock() - self._begun
 
     def save(self) -> None:
-        """Keep them for later sessions."""
+        """Store the seconds for later sessions."""
         write_durably(self._file, json.dumps(self.seconds).encode())
 
     def __enter__(self) -> Stopwatch:
@@ -54,7 +54,7 @@ class Stopwatch:
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):
-            with suppress(OSError):  # of a full disk, what the session itself writes next tells
+            with suppress(OSError):  # the session's own next write reports a full disk
                 self.save()
 
 

@@ -1,4 +1,5 @@
-"""What is asked of a compressed model, by its parent: how much smaller, how much faster, at how much of its answers."""
+"""The targets for a compressed model relative to its parent: how much smaller, how much faster, and the loss of right
+answers."""
 
 from __future__ import annotations
 
@@ -13,12 +14,12 @@ _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
 
 @dataclass(frozen=True)
 class Found:
-    """A model that was made and measured. name: its chain. steps: of all its recoveries together. model: its folder,
-    within that of the search.
+    """A model that was made and measured. name: its chain. steps: the total of all its recoveries. model: its folder,
+    inside the search's folder.
 
-    size: MB of its weights. latency: processor milliseconds of a token; spread: the distance of the quartiles of its
-    measuring; reading: the time of a token of a prompt, by the parent's. right: the share of right answers on the
-    problems of the search; levels: the same of each level, by name.
+    size: MB of its weights. latency: processor milliseconds per token; spread: the interquartile range of its
+    measurements; reading: the time per prompt token, relative to the parent. right: the share of right answers on the
+    problems of the search; levels: the same for each level, by name.
     """
 
     name: str
@@ -33,15 +34,15 @@ class Found:
 
     @property
     def told_steps(self) -> str:
-        """Its steps for readers; each link of a chain has an equal part of them."""
+        """Its steps for readers; the links of a chain share them equally."""
         links = self.name.count("+") + 1
         return f"{self.steps} steps" + (f", {max(1, self.steps // links)} in each link" if links > 1 else "")
 
 
 @dataclass(frozen=True)
 class Targets:
-    """size, latency: of the parent's, the share that may be left at most; None for any. loss: of the parent's right
-    answers, the share that may be lost."""
+    """size, latency: the largest share of the parent's that may be left; None for no target. loss: the share of the
+    parent's right answers that may be lost."""
 
     size: float | None = None
     latency: float | None = None
@@ -49,15 +50,15 @@ class Targets:
 
     @classmethod
     def parse(cls, size: str | None, latency: str | None, loss: str) -> Targets:
-        """As options give them: -60%, -50%, 1%. Raises `InputError` for anything else, and where nothing is asked."""
+        """Parse options such as -60%, -50%, 1%. Raises `InputError` for anything else, and if no target is given."""
         if size is None and latency is None:
             raise InputError("give --size, as in --size -60%, or --latency, as in --latency -50%")
         return cls(_left("--size", size), _left("--latency", latency), _share("--loss", loss, loss, "as in 1%"))
 
     def missed(self, found: Found, parent: Found) -> dict[str, float]:
-        """The targets that a model does not meet, each with how far it is from it, as a share of the parent's.
+        """The targets that a model does not meet, each with its distance as a share of the parent's.
 
-        A latency is missed where it is beyond its target by more than its spread.
+        A latency target is missed only if the latency exceeds it by more than its spread.
         """
         over = {"loss": 1 - self.loss - found.right / parent.right} if parent.right else {}
         if self.size is not None:
@@ -68,11 +69,11 @@ class Targets:
         return {name: by for name, by in over.items() if by > 1e-9}
 
     def distance(self, found: Found, parent: Found) -> float:
-        """How far a model is from all targets together; 0 where it meets them."""
+        """The total distance of a model from all targets; 0 if it meets them."""
         return sum(self.missed(found, parent).values())
 
     def lines(self, found: Found, parent: Found) -> list[str]:
-        """Each target with what has come of it, for readers."""
+        """Each target with its result, for readers."""
         missed = self.missed(found, parent)
 
         def line(name: str, was: str, now: str, change: float, asked: str) -> str:

@@ -1,5 +1,5 @@
-"""The time of a search while it runs: whether a candidate is likely to be done in time, and how many steps the rungs to
-come can have."""
+"""Timing of a running search: whether a candidate is likely to finish in time, and how many steps the remaining rungs
+can have."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from tuili.compress.auto.settings import CHECKED_MODELS
 from tuili.compress.auto.stopwatch import Stopwatch
 
 LEAST_CORRECTION = 0.5
-"""What is faster than planned is taken to go on at twice the pace at most."""
+"""A search that is faster than planned is expected to continue at no more than twice the planned pace."""
 
 
 class Timing:
-    """Of one session of a search whose schedule is kept. limit: seconds of all sessions together."""
+    """Timing of one session of a search whose schedule is stored. limit: seconds of all sessions together."""
 
     def __init__(self, kept: Kept, watch: Stopwatch, limit: float) -> None:
         self._kept, self._watch, self._limit = kept, watch, limit
 
     @property
     def rungs(self) -> int:
-        """How many there are."""
+        """The number of rungs."""
         return len(self._schedule.rungs)
 
     @property
     def pace(self) -> Pace:
-        """That of the schedule, corrected by the time that everything has taken so far."""
+        """The scheduled pace, corrected by the time that everything has taken so far."""
         planned, (steps, models) = self._schedule.pace, self._kept.done
-        if models < 2:  # the parent alone
+        if models < 2:  # only the parent
             return planned
         return planned.times(max(LEAST_CORRECTION, self._watch.seconds / planned.seconds_for(steps, models)))
 
     def check(self, steps: int) -> None:
-        """Raise `TimeIsOver` where a candidate with so many steps is not likely to be done in time. The first one is
-        made whatever the time."""
+        """Raise `TimeIsOver` if a candidate with this many steps is unlikely to finish in time. The first candidate is
+        always made."""
         if self._kept.begun and self._watch.seconds + self.pace.seconds_for(steps, 1) > self._limit:
             raise TimeIsOver
 
     def rung(self, number: int) -> Rung:
-        """A rung with the steps that there is time for when it begins; they stay when another session goes on with it.
+        """A rung, with the steps that fit into the time left when it begins; a resumed session keeps these steps.
 
-        Raises `TimeIsOver` where they are no more than those of the rung before.
+        Raises `TimeIsOver` if they are no more than the steps of the rung before.
         """
         schedule = self._schedule
         if number < schedule.begun:
             return schedule.rungs[number]
         if number:
             before, rest = schedule.rungs[:number], schedule.rungs[number:]
-            models = sum(rung.count for rung in rest) + CHECKED_MODELS - 1  # the parent is measured
+            models = sum(rung.count for rung in rest) + CHECKED_MODELS - 1  # the parent is already measured
             steps = self.pace.steps_in(self._limit - self._watch.seconds, models)
             rest = shared([rung.count for rung in rest], max(0, steps))
             if rest[0].steps <= before[-1].steps:

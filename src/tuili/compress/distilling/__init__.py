@@ -1,6 +1,6 @@
-"""Distillation: a student of another size learns what its teacher predicts, then what it makes of its own chains.
+"""Distillation: a student of another size learns what its teacher predicts, then from chains that it writes itself.
 
-`recipe` has the settings, `student` the student's size and first weights, `losses` what it learns by, `mask` where a
-chain goes wrong, `writing` how chains are written, `chains` and `rounds` when and what of them is learnt; `distil`
+`recipe` has the settings, `student` the student's size and initial weights, `losses` the losses, `mask` the point where
+a chain goes wrong, `writing` the writing of chains, `chains` and `rounds` when and what is learnt of them; `distil`
 joins them.
 """

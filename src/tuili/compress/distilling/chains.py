@@ -1,4 +1,4 @@
-"""The rounds of a distillation in which chains are written and learnt: the student's own, or its teacher's."""
+"""The rounds of a distillation in which the student or its teacher writes chains and the student learns them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from tuili.store import PAD, Tokenizer
 from tuili.train import StreamConfig
 
 WRITTEN = "written"
-"""In the folder of a run: what was written in each round."""
+"""A folder in the run folder: what was written in each round."""
 
 
 def chain_rounds(
     config: DistilConfig, by_student: bool, writer: TuiliForCausalLM, loaded_from: tuple[Path, Tokenizer],
     setting: StageSetting,
 ) -> Rounds:  # fmt: skip
-    """The rounds of a stage. by_student: whether the student is the writer, or else its teacher. The student's rounds
-    come behind those of its teacher, with questions and seeds of their own.
+    """The rounds of a stage. by_student: whether the student is the writer, or its teacher. The student's rounds follow
+    the teacher's, with their own questions and seeds.
 
-    By logits a chain is learnt up to the first step that the checker refutes, a teacher's in any case; by sequence
-    chains without an end are left out, and those with such a step. loaded_from: a folder, and the tokenizer.
+    With logits, a chain is learnt up to the first step that the checker refutes, always so for a teacher's chain. With
+    sequence, chains without an end are left out, as are those with such a step. loaded_from: a folder and the
+    tokenizer.
     """
     stream, whole, whose = setting.data.stream, config.by == "sequence", "the student" if by_student else "the teacher"
     assert stream is not None
@@ -59,13 +60,13 @@ def chains_part(
     config: DistilConfig, by_student: bool, writer: TuiliForCausalLM, loaded_from: tuple[Path, Tokenizer],
     stream: StreamConfig, steps: int,
 ) -> Part:  # fmt: skip
-    """What the writing of a stage of so many steps takes."""
+    """The time trial for the writing of a stage of this many steps."""
     of_round, rounds = _divided(steps, config)
     return writing_part(writer, loaded_from, stream, _round(config, by_student, stream, 0, of_round), rounds)
 
 
 def _round(config: DistilConfig, by_student: bool, stream: StreamConfig, number: int, steps: int) -> Round:
-    """What is written for a round of so many steps."""
+    """What is written for a round of this many steps."""
     whole, temperature = config.by == "sequence", config.writing.temperature
     if temperature is None:
         temperature = 0.0 if whole else 1.0
@@ -74,13 +75,13 @@ def _round(config: DistilConfig, by_student: bool, stream: StreamConfig, number:
 
 
 def _divided(steps: int, config: DistilConfig) -> tuple[int, int]:
-    """The steps of a round in a stage of so many, and how many rounds there are."""
+    """The steps per round in a stage of this many steps, and the number of rounds."""
     of_round = max(1, -(-steps // config.writing.rounds))
     return of_round, -(-steps // of_round)
 
 
 def rounds_of(steps: int, config: DistilConfig) -> str:
-    """The rounds of a stage of so many steps, for readers."""
+    """The rounds of a stage of this many steps, for readers."""
     _, rounds = _divided(steps, config)
     return f"{rounds} round{'s' * (rounds > 1)} of {_chains_of(config)}"
 

@@ -1,4 +1,4 @@
-"""Distillation as a `Compression`: the parent is the teacher, and what is made of it is a student of another size."""
+"""Distillation as a `Compression`: the parent is the teacher, and the result is a student of another size."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Distilling(Compression):
 
     @property
     def begun_as(self) -> Parent | None:
-        """See `Compression`: a student that begins anew descends from its teacher where it learns from it."""
+        """See `Compression`: a student with new weights descends from its teacher if it learns from it."""
         config = self._config
         return None if config.by == "data" and config.layers == "new" else self._start or self.parent
 
@@ -74,11 +74,11 @@ class Distilling(Compression):
 
     @property
     def exit_shares(self) -> Sequence[float]:
-        """Of learnt tokens, the share that leaves at each exit of the student while it learns."""
+        """The share of learnt tokens that leave at each exit of the student during learning."""
         return self._own.shares(len(self._student.exit_layers))
 
     def trained_with(self, data: HealingData) -> Mapping[str, Any]:
-        """See `Compression`: its texts, which may not be those of the model that it began as."""
+        """See `Compression`: its texts, which may differ from those of the model that it starts from."""
         assert data.stream is not None
         return {
             "data": data.stream.data.model_dump(mode="json"),
@@ -105,7 +105,7 @@ class Distilling(Compression):
 
     @property
     def sample_bytes(self) -> int:
-        """See `Compression`: of a student for which it is chosen what it takes over."""
+        """See `Compression`: not 0 for a student that takes over selected parts of its teacher."""
         if self._start is not None or self._config.layers == "new":
             return 0
         return narrowing_bytes(self._own.configuration, self._student)
@@ -115,7 +115,7 @@ class Distilling(Compression):
         return new_student(self._student, self._config.healing.seed)
 
     def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
-        """See `Compression`: the student with the weights that it begins with."""
+        """See `Compression`: the student with its initial weights."""
         if stage:
             return model
         student = new_student(self._student, self._config.healing.seed)
@@ -139,7 +139,7 @@ class Distilling(Compression):
         return HealedNetwork(student, teacher, reverse_kl if stage else forward_kl)
 
     def span(self, stage: int, steps: int) -> tuple[int, int]:
-        """See `Compression`: first on its teacher's chains or on given texts, then on what the student writes."""
+        """See `Compression`: first its teacher's chains or the given texts, then chains that the student writes."""
         written = steps - self._config.written_steps
         return (written, steps) if stage else (0, written)
 
@@ -195,12 +195,12 @@ class Distilling(Compression):
 
 
 def distillation(parent: Parent, config: DistilConfig) -> Compression:
-    """That of a teacher of either kind. Raises `InputError` for a student that it cannot have."""
+    """The distillation for a teacher of either kind. Raises `InputError` for a student that it cannot have."""
     return ImportedDistilling(parent, config) if isinstance(parent, ImportedParent) else Distilling(parent, config)
 
 
 def _opened_start(teacher: OwnParent, config: DistilConfig) -> OwnParent:
-    """The model that a student begins as. Raises `InputError` where it is none for this teacher."""
+    """The model that a student starts from. Raises `InputError` if it does not suit this teacher."""
     assert config.to.start is not None
     start = open_parent(config.to.start, config.healing)
     if not isinstance(start, OwnParent):

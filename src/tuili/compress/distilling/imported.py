@@ -1,7 +1,7 @@
-"""A student of an imported model: its teacher with fewer layers, which learns what all of them predict.
+"""A student of an imported model: its teacher with fewer layers, which learns what the whole teacher predicts.
 
-Layers are taken over evenly, the first and the last among them (Sanh et al. 2019, arXiv 1910.01108). Narrower students
-are left to pruning, and those that write what they learn to models of Tuili's own.
+The kept layers are spaced evenly and include the first and the last (Sanh et al. 2019, arXiv 1910.01108). Narrower
+students are made by pruning instead, and only models of Tuili's own have students that learn from written chains.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class ImportedDistilling(Compression):
         return with_layers(self._imported.transformers_config, self._kept, self._imported.compute_dtype)
 
     def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
-        """See `Compression`: some layers go."""
+        """See `Compression`: removes some layers."""
         student, given = self.blank(stage), model.state_dict()
         student.load_state_dict({name: given[self._source(name)] for name in student.state_dict()})
         return student
@@ -89,17 +89,17 @@ class ImportedDistilling(Compression):
         return TextStudent(student) if self._config.by == "data" else super().learner(stage, student, teacher)
 
     def _source(self, name: str) -> str:
-        """The name of the teacher's tensor that one of the student's begins as."""
+        """The name of the teacher's tensor that a tensor of the student starts from."""
         return _LAYER.sub(lambda found: str(self._kept[int(found[0])]), name)
 
 
 def even_layers(count: int, of: int) -> list[int]:
-    """So many layers, evenly, the first and the last among them; the last alone where it is one."""
+    """This many evenly spaced layers, including the first and the last; only the last if there is just one."""
     return [of - 1] if count == 1 else [number * (of - 1) // (count - 1) for number in range(count)]
 
 
 def with_layers(model_config: Any, kept: Sequence[int], dtype: torch.dtype) -> nn.Module:
-    """A model of a configuration of transformers with some of its layers, its weights new."""
+    """A model with new weights, from a transformers configuration reduced to some of its layers."""
     kinds = getattr(model_config, "layer_types", None)
     of_kept = {} if kinds is None else {"layer_types": [kinds[layer] for layer in kept]}
     return new_dense(model_config, dtype, num_hidden_layers=len(kept), **of_kept)

@@ -1,4 +1,4 @@
-"""What a student learns by where it is not its teacher's predictions on given texts.
+"""How a student learns if not from its teacher's predictions on given texts.
 
 Dimensions: N learnt tokens, V vocabulary.
 """
@@ -12,11 +12,11 @@ from tuili.data import Block
 
 
 class TextStudent(Student):
-    """A student that learns the next token of texts alone, without a teacher."""
+    """A student that learns only the next token of texts, without a teacher."""
 
     def learn(self, block: Block, step: int) -> dict[str, float]:
-        """See `LearningNetwork`. Figures: `loss`, the cross-entropy in nats a token; `accuracy`, the share of tokens
-        that it foresees."""
+        """See `LearningNetwork`. Figures: `loss`, the cross-entropy in nats per token; `accuracy`, the share of tokens
+        that it predicts correctly."""
         states = self._student.read(block, step)
         logits_NV = states.logits(states.hidden_NM)
         loss = functional.cross_entropy(logits_NV, states.target_N)

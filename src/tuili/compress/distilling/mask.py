@@ -1,4 +1,4 @@
-"""Where a written chain goes wrong: what stands behind the first step that the checker refutes teaches nothing."""
+"""Finds where a written chain goes wrong: nothing is learnt after the first step that the checker refutes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tuili.store import Tokenizer
 
 
 def refuted_end(tokenizer: Tokenizer, response: Sequence[int], context: Context) -> int | None:
-    """How many tokens of a response there are up to the first step that the checker refutes, that step and the end of
-    its line included; None where it refutes none.
+    """The number of response tokens up to the first step that the checker refutes, including that step and its line
+    break; None if it refutes no step.
 
-    A step is a whole line before `</think>`; one that is cut off is not judged. context: what the prompt gives.
+    A step is a whole line before `</think>`; a truncated line is not judged. context: what the prompt gives.
     """
     newline, closing = tokenizer.encode_text("\n")[0], tokenizer.token_id(END_THINK)
     first = 1 if response and response[0] == tokenizer.token_id(THINK) else 0

@@ -19,16 +19,16 @@ OF_THE_TEACHER = (
     "vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "separator_token_ids", "conversation", "domains",
     "exit_threshold",
 )  # fmt: skip
-"""Fields of the student's configuration that follow from its teacher, or are chosen at the end."""
+"""Fields of the student's configuration that are fixed by its teacher, or chosen at the end."""
 
 
 class StudentConfig(Config):
-    """The student's size: a preset or else the teacher's own, with fields that differ; or a model to begin with."""
+    """The student's size: a preset, or the teacher's size with some fields changed; or a model to start from."""
 
     preset: str | None = None
     overrides: dict[str, Any] = Field({})
     start: str | None = None
-    """A folder, a hub name or a shipped name: a model with the teacher's tokenizer that goes on as the student."""
+    """A folder, a hub name or a shipped name: a model with the teacher's tokenizer that becomes the student."""
 
     @field_validator("preset")
     @classmethod
@@ -52,20 +52,20 @@ class StudentConfig(Config):
 
 
 class WritingConfig(Config):
-    """What a model writes to be learnt from."""
+    """How a model writes chains to learn from."""
 
     rounds: PositiveInt = 8
-    """Of each that writes, the teacher and the student. In each, chains are written first, with the weights of that
-    time, and then learnt."""
+    """The rounds of each writer, teacher and student. In each round, chains are first written with the current weights,
+    and then learnt."""
     chains: PositiveInt | None = None
-    """Of a round; none stands for as many as are learnt about once in it."""
+    """Chains per round; none means as many as are learnt about once in the round."""
     temperature: float | None = Field(None, ge=0, le=2)
-    """At which they are drawn; none stands for 1 by logits, whose divergences are means over what a model says, and for
-    0, the likeliest, by sequence, as Kim and Rush take the most probable output."""
+    """The sampling temperature. None means 1 with logits, whose divergences are means over what a model says, and 0
+    (the likeliest token) with sequence, as Kim and Rush take the most probable output."""
 
 
 class DistilHealing(HealingConfig):
-    """Learning nearly from the start."""
+    """Learning nearly from scratch."""
 
     steps: NonNegativeInt = 4000
     learning_rate: LearningRate = 1e-3
@@ -74,42 +74,42 @@ class DistilHealing(HealingConfig):
 
 
 class DistilConfig(Config):
-    """Who the student is, what it learns by, and for how long."""
+    """What the student is, what it learns from, and for how long."""
 
     to: StudentConfig = StudentConfig()
     by: Literal["logits", "sequence", "data"] = "logits"
     """What it learns: the teacher's probabilities at each token; the next token of chains that the teacher writes (Kim
-    and Rush 2016, arXiv 1606.07947); or that of the texts, without a teacher."""
+    and Rush 2016, arXiv 1606.07947); or the next token of the texts, without a teacher."""
     source: Literal["teacher", "texts"] | None = None
-    """Whose chains these are, by logits up to those that the student writes: its teacher's, which are its own
-    distribution (Kim and Rush, too), or the texts that the teacher was trained on, which take no writing. None stands
-    for the only one possible, and for the teacher's where both are."""
+    """The source of these chains; with logits, of those before the student writes its own. Either its teacher, whose
+    chains follow its own distribution (also Kim and Rush), or the texts that the teacher was trained on, which need no
+    writing. None means the only possible source, or the teacher if both are possible."""
     on_policy: float | None = Field(None, ge=0, le=1)
-    """Of all steps, the share of the last ones, in which the student writes the chains that it learns from, by reverse
-    KL to its teacher (Agarwal et al. 2023, arXiv 2306.13649); none stands for a quarter where it learns by logits."""
+    """The share of all steps, at the end, in which the student writes the chains that it learns from, by reverse KL to
+    its teacher (Agarwal et al. 2023, arXiv 2306.13649). None means a quarter if it learns by logits."""
     mask: bool = True
-    """Whether what the student writes behind the first step that the checker refutes is left out, as it is of its
-    teacher's chains; by sequence, the teacher's chains with such a step altogether."""
+    """Whether to leave out what the student writes after the first step that the checker refutes, as is done for its
+    teacher's chains; with sequence, whether to drop a teacher's chain with such a step entirely."""
     writing: WritingConfig = WritingConfig()
     layers: Literal["teacher", "new"] = "teacher"
-    """What the student begins with: the teacher's layers, as far as shapes allow, or new weights."""
+    """What the student starts from: the teacher's layers, as far as shapes allow, or new weights."""
     samples: int = Field(SAMPLES, ge=1)
-    """Documents on which it is chosen which neurons, heads and experts a narrower student takes over."""
+    """Documents used to choose which neurons, heads and experts a narrower student takes over."""
     healing: DistilHealing = DistilHealing()
 
     @property
     def on_policy_share(self) -> float:
-        """Of all steps, the share of those on what the student writes."""
+        """The share of all steps that use what the student writes."""
         return self.on_policy if self.on_policy is not None else ON_POLICY if self.by == "logits" else 0.0
 
     @property
     def written_steps(self) -> int:
-        """The steps on what the student writes."""
+        """The number of steps that use what the student writes."""
         return round(self.on_policy_share * self.healing.steps)
 
     @property
     def teacher_writes(self) -> bool:
-        """Whether the student learns from chains of its teacher's, at first or throughout."""
+        """Whether the student learns from chains that its teacher writes, at first or throughout."""
         given = self.source or ("texts" if self.by == "data" else "teacher")
         return given == "teacher" and self.on_policy_share < 1
 
@@ -145,6 +145,6 @@ class DistilRecipe(Config):
 
 
 def size_changes(to: str) -> list[str]:
-    """The changes of a recipe by which a student has a size: a preset, fields that differ, or both, between commas."""
+    """The recipe changes that give a student a size: a preset, fields that differ, or both, separated by commas."""
     parts = [part.strip() for part in to.split(",")]
     return [f"distil.to.{'overrides.' if '=' in part else 'preset='}{part}" for part in parts]

@@ -1,8 +1,8 @@
-"""Rounds of writing and learning: chains are written with the weights that a round begins with, kept in the folder of
-the run, and learnt until the next round begins.
+"""Rounds of writing and learning: chains are written with the weights at the start of a round, stored in the run
+folder, and learnt until the next round begins.
 
-A session that goes on within a round reads its chains again; one that was killed while they were written begins with
-the weights of the last checkpoint, and so comes to the same ones.
+A session that resumes within a round reads its chains again. A session that was killed while writing restarts from the
+weights of the last checkpoint, and so writes the same chains again.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from tuili.files import whole_file
 from tuili.train import PreparedBlocks
 
 _CONSIDERED = 64
-"""Chains among which those are chosen that fill a row."""
+"""How many pending chains are considered when a row is filled."""
 
 
 @dataclass(frozen=True)
 class Rounds:
-    """The rounds of a stage that begins with step `first`, each of so many steps.
+    """The rounds of a stage that begins with step `first`, each of `steps` steps.
 
-    folder: where chains are kept. write: writes those of a round; None where it was interrupted. earlier: rounds of
-    the stages before; those of this one are numbered behind them. A round of which there is nothing to learn is refused
-    by `NotMakeable`, and nothing is kept of it.
+    folder: where chains are stored. write: writes the chains of a round; None if it was interrupted. earlier: rounds of
+    the earlier stages; the rounds of this stage are numbered after them. A round with nothing to learn raises
+    `NotMakeable`, and nothing of it is stored.
     """
 
     first: int
@@ -41,8 +41,8 @@ class Rounds:
     earlier: int = 0
 
     def open_blocks(self, state: StreamState) -> AbstractContextManager[PreparedBlocks]:
-        """See `OpenBlocks`. The blocks of a round are prepared when its first one is asked for, and end where the
-        writing was interrupted; where there are fewer than a round has steps they come again."""
+        """See `OpenBlocks`. The blocks of a round are prepared when its first one is requested, and end if the writing
+        is interrupted. If there are fewer blocks than steps in the round, they repeat."""
         return nullcontext(self._blocks(state.blocks))
 
     def _blocks(self, step: int) -> Iterator[tuple[Block, StreamState]]:
@@ -81,7 +81,7 @@ class Rounds:
 
 
 def packed(documents: Sequence[Document], rows: int, length: int, pad_id: int) -> list[Block]:
-    """The blocks of all documents, in order; rows that fill no whole block are left out unless they are all there are.
+    """The blocks of all documents, in order; leftover rows that fill no whole block are dropped unless they are all.
 
     There must be a document.
     """

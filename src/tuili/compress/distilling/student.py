@@ -1,8 +1,8 @@
-"""The student of a teacher of Tuili's own kind: its configuration, and the weights that it begins with.
+"""The student of a teacher of Tuili's own kind: its configuration and initial weights.
 
-Where only inner widths, heads or experts are fewer than the teacher's, the student begins as pruning by reconstruction
-leaves the teacher (Minitron begins so by activation: Muralidharan et al. 2024, arXiv 2407.14679). Of a deeper teacher
-some layers are taken over, evenly (Sanh et al. 2019, arXiv 1910.01108). What has another shape is new.
+If only inner widths, heads or experts are fewer than the teacher's, the student starts as the teacher after pruning by
+reconstruction (Minitron does so by activation: Muralidharan et al. 2024, arXiv 2407.14679). Of a deeper teacher,
+evenly spaced layers are taken over (Sanh et al. 2019, arXiv 1910.01108). Weights of any other shape are new.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tuili.errors import ConfigError, InputError, one_line
 from tuili.model import TuiliConfig, TuiliForCausalLM, preset
 
 INHERITED = ("max_position_embeddings", "num_experts")
-"""Fields that a preset takes from the teacher unless they are among the overrides."""
+"""Fields that a preset takes from the teacher unless the overrides set them."""
 _DERIVED = ("num_hidden_layers", "layer_types", "quantization", "ranks")
 _LAYER = re.compile(r"model\.(trunk|reasoning)\.([0-9]+)\.(.+)")
 
@@ -41,7 +41,7 @@ def student_config(teacher: TuiliConfig, to: StudentConfig) -> TuiliConfig:
     kept = [name for name in own if to.preset is None or name in OF_THE_TEACHER or name in INHERITED]
     fields = {name: own[name] for name in kept} | to.overrides
     if fields["num_experts"] != teacher.num_experts:
-        fields["domains"] = None  # experts are no domain's any more
+        fields["domains"] = None  # experts no longer belong to domains
     try:
         return preset(to.preset or "nano", **fields)
     except ConfigError as error:
@@ -51,7 +51,7 @@ def student_config(teacher: TuiliConfig, to: StudentConfig) -> TuiliConfig:
 
 
 def new_student(config: TuiliConfig, seed: int) -> TuiliForCausalLM:
-    """A student with new weights, always the same for a seed."""
+    """A student with new weights, always the same for the same seed."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return TuiliForCausalLM(config)
@@ -64,9 +64,9 @@ def take_over(
     documents: int,
     watch: Watch,
 ) -> int:
-    """Give a student the teacher's weights wherever they fit. Returns how many of its parameters are the teacher's.
+    """Copy the teacher's weights into a student wherever they fit. Returns how many of its parameters are copied.
 
-    samples: are read where a narrower student takes over a part of the neurons, heads or experts.
+    samples: read only if a narrower student takes over some of the neurons, heads or experts.
     """
     given = dict(narrowed(teacher, student.config, samples, documents, watch).state_dict())
     depths = {"trunk": len(student.model.trunk), "reasoning": len(student.model.reasoning)}
@@ -84,9 +84,10 @@ def take_over(
 
 
 def layer_sources(kind: str, count: int, of: int) -> list[int | None]:
-    """For each of `count` layers the one of the teacher's that it begins as; None for those beyond a shallower teacher.
+    """For each of `count` layers, the teacher's layer that it starts from; None for layers beyond a shallower teacher.
 
-    The trunk's are the first of equal parts, for the first one reads the embeddings; the others are the last ones.
+    In the trunk it is the first of each equal part, because the first layer reads the embeddings; in the other layers
+    it is the last of each part.
     """
     if count > of:
         return [*range(of), *[None] * (count - of)]
@@ -102,29 +103,29 @@ def narrowed(
     documents: int,
     watch: Watch,
 ) -> TuiliForCausalLM:
-    """The teacher with the inner widths, heads and experts of a student; itself where more than these differ."""
+    """The teacher with the inner widths, heads and experts of a student; unchanged if other sizes differ too."""
     if (wanted := _narrower(teacher.config, config)) is None:
         return teacher
-    smaller = deepcopy(teacher)  # whose weights make up for what goes
+    smaller = deepcopy(teacher)  # its weights are changed to compensate for what is removed
     by, blocks = PruneConfig(experts=wanted.experts), samples(documents)
     return cut_own(smaller, reconstruct_own(smaller, by, wanted, blocks, watch), wanted)
 
 
 def narrowing_parts(teacher: TuiliForCausalLM, config: TuiliConfig, documents: int, block: Block) -> Iterator[Part]:
-    """What it takes to choose what a narrower student takes over; nothing of another. The teacher may be changed."""
+    """The parts of choosing what a narrower student takes over; none for other students. May change the teacher."""
     if (wanted := _narrower(teacher.config, config)) is not None:
         by = PruneConfig(experts=wanted.experts, samples=documents)
         yield from own_parts(teacher, by, wanted, block, reconstructs=True)
 
 
 def narrowing_bytes(teacher: TuiliConfig, config: TuiliConfig) -> int:
-    """Those of the second moments by which that is chosen; 0 where nothing is."""
+    """Bytes of the second moments used for that choice; 0 if nothing is chosen."""
     wanted = _narrower(teacher, config)
     return 0 if wanted is None else reconstruction_bytes(teacher.shape, wanted)
 
 
 def _narrower(teacher: TuiliConfig, config: TuiliConfig) -> Sizes | None:
-    """The sizes of a student for which neurons, heads or experts of its teacher are chosen; None of another one."""
+    """The sizes of a student that takes over selected neurons, heads or experts of its teacher; None for others."""
     was, wanted = Sizes.of(teacher.shape), Sizes.of(config.shape)
     fewer = all(now <= before for now, before in zip(astuple(wanted), astuple(was), strict=True))
     if was == wanted or not fewer or _outer(config) != _outer(teacher):
@@ -134,13 +135,13 @@ def _narrower(teacher: TuiliConfig, config: TuiliConfig) -> Sizes | None:
 
 
 def _outer(config: TuiliConfig) -> tuple[Any, ...]:
-    """What must be the same for weights to fit once neurons, heads and experts are chosen."""
+    """What must be equal for weights to fit after neurons, heads and experts are chosen."""
     queries = config.num_attention_heads // config.num_key_value_heads
     return config.hidden_size, config.head_dim, queries, config.layered
 
 
 def _source_name(name: str, sources: Mapping[str, list[int | None]]) -> str | None:
-    """The name of the teacher's tensor that one of the student's begins as; None where there is none."""
+    """The name of the teacher's tensor that a tensor of the student starts from; None if there is none."""
     found = _LAYER.fullmatch(name)
     if found is None:
         return name

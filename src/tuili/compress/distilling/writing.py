@@ -1,6 +1,6 @@
 """Chains that a model writes for training problems: the student's own, or its teacher's.
 
-Which of them are learnt, and when, is left to `rounds`.
+`rounds` decides which of them are learnt, and when.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from tuili.train import StreamConfig, build_curriculum, build_sources
 SLOTS = 64
 """Responses that are written at once."""
 BATCH = 512
-"""Questions that are asked before it is seen whether they are enough."""
+"""Questions asked before checking whether they are enough."""
 TRIED_CHAINS = SLOTS
-"""That are written, at once, to say how long all of a round take."""
+"""Chains written, all at once, to estimate how long all chains of a round take."""
 LEAST_TOKENS = 32
-"""A problem whose prompt leaves fewer tokens of a row is left out."""
+"""A problem whose prompt leaves fewer tokens in a row is left out."""
 MOST_CHAINS = 1 << 20
-"""Of a round; those of the next one begin behind so many questions of each source."""
+"""The most chains of a round; the next round starts this many questions further on in each source."""
 _SEEDS = 3
-"""The seed of the problems is so far from that of the texts, so that generated ones are others than those that are
-learnt, than samples, and than those by which models are compared in the end."""
+"""The offset of the problems' seed from the seed of the texts. It makes generated problems differ from those that are
+learnt, from samples, and from those by which models are compared in the end."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """A chain as a document, where it was cut, if a step was refuted, and whether it ended by itself."""
+    """A chain as a document, possibly cut; whether a step was refuted, and whether the chain ended by itself."""
 
     document: Document
     refuted: bool
@@ -54,9 +54,9 @@ class Written:
 
 @dataclass(frozen=True)
 class Round:
-    """What is to be written. number: from 0 on. chains: how many; None for as many as have `tokens` with their prompts.
+    """What is to be written. number: from 0. chains: how many; None for as many as have `tokens` with their prompts.
 
-    masks: whether a chain ends behind the first step that the checker refutes.
+    masks: whether a chain ends after the first step that the checker refutes.
     """
 
     number: int
@@ -67,8 +67,8 @@ class Round:
 
 
 def questions(stream: StreamConfig, number: int) -> Iterator[Record]:
-    """Problems of a round, without end, from the sources of a run. Each is of a source by the share that the curriculum
-    ends with. The questions of a file come in the order of its epochs, again once all have been asked."""
+    """An endless stream of problems of a round, from the sources of a run. Sources are drawn with the final shares of
+    the curriculum. The questions of a file come in the order of its epochs, and repeat once all have been asked."""
     seed = (stream.seed + _SEEDS) % SEEDS_PER_SPLIT
     sources = {source.name: source for source in build_sources(stream.data, seed, stream.part)}
     weights = build_curriculum(stream).weights(1.0)
@@ -89,9 +89,9 @@ def write_chains(
     stopped: Callable[[], bool],
     watch: Watch,
 ) -> list[Written] | None:
-    """What a model writes in a round at full depth, always the same for the same weights; None where it was stopped.
+    """What a model writes in a round at full depth, always the same for the same weights; None if it was stopped.
 
-    loaded_from: a folder, and the tokenizer. Raises `NotMakeable` where no prompt leaves room in a row.
+    loaded_from: a folder, and the tokenizer. Raises `NotMakeable` if no prompt leaves room in a row.
     """
     tokenizer, depth = loaded_from[1], model.config.exit_layers[-1]
     waiting = BATCH if wanted.chains is None else min(BATCH, wanted.chains)
@@ -123,8 +123,8 @@ def write_chains(
 def writing_part(
     model: TuiliForCausalLM, loaded_from: tuple[Path, Tokenizer], stream: StreamConfig, wanted: Round, rounds: int
 ) -> Part:
-    """What some rounds like this one take, by a few chains, each as long as the text of its question at most: so long
-    does a model write that has learnt it, and no other one writes on and on."""
+    """The time trial for some rounds like this one. It writes a few chains, each at most as long as the text of its
+    question: a model that has learnt the text writes that much, and a limit stops one that would write on and on."""
     tokenizer, depth = loaded_from[1], model.config.exit_layers[-1]
     count = min(TRIED_CHAINS, wanted.chains or TRIED_CHAINS)
     scheduler = _scheduler(model, loaded_from, count)
@@ -146,7 +146,7 @@ def writing_part(
 
 
 def _chains(wanted: Round, texts: Listed[Document]) -> int:
-    """How many chains as long as these texts a round has."""
+    """How many chains of the length of these texts a round has."""
     if wanted.chains is not None:
         return wanted.chains
     return BATCH * math.ceil(wanted.tokens / fmean(len(text) for text in texts) / BATCH)
@@ -155,7 +155,7 @@ def _chains(wanted: Round, texts: Listed[Document]) -> int:
 def _scheduler(model: TuiliForCausalLM, loaded_from: tuple[Path, Tokenizer], waiting: int) -> Scheduler:
     """The engine with a copy of a model."""
     folder, tokenizer = loaded_from
-    copied = new_student(model.config, 0)  # for the engine, whose weights must not change
+    copied = new_student(model.config, 0)  # the engine needs weights that do not change
     copied.load_state_dict(model.state_dict())
     copied.train(False)
     loaded = LoadedModel(copied, tokenizer, folder)
@@ -163,14 +163,14 @@ def _scheduler(model: TuiliForCausalLM, loaded_from: tuple[Path, Tokenizer], wai
 
 
 def _begun(document: Document, most: int, wanted: Round, seed: int, place: int, depth: int) -> Decoded:
-    """A chain of so many tokens at most. seed: of the run. place: of the chain in its round."""
+    """A chain of at most `most` tokens. seed: of the run. place: of the chain in its round."""
     prompt = list(document.tokens[: document.prompt_length])
     drawn = (seed * 1000 + wanted.number) * MOST_CHAINS + place
     return Decoded(prompt, SequenceLimits(most), Sampling(temperature=wanted.temperature, seed=drawn), depth)
 
 
 def _asked(stream: StreamConfig, tokenizer: Tokenizer, number: int) -> Iterator[tuple[Record, Document]]:
-    """Questions with the documents that they are, without end, but for those whose prompts are too long."""
+    """An endless stream of questions with their documents, except those whose prompts are too long."""
     passed_over = 0
     for record in questions(stream, number):
         document = encode_record(tokenizer, record, stream.experts)

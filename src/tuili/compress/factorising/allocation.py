@@ -1,8 +1,9 @@
-"""Which option each matrix takes, so that least is lost within a number of parameters.
+"""Chooses the option of each matrix so that the least is lost within a number of parameters.
 
-Dynamic: what an option loses counts by how much its matrix matters. Where the options of a matrix have returns that
-diminish, as on their convex hull, to take what gains most for each parameter next is best (Everett 1963); what is left
-in the end goes to whatever still fits. Uniform: every matrix keeps about the same share of its parameters.
+Dynamic: an option's loss is weighted by how much its matrix matters. If the options of a matrix have diminishing
+returns, as on their convex hull, the best choice is always the next option with the largest gain per parameter
+(Everett 1963); the parameters left in the end go to whatever still fits. Uniform: every matrix keeps about the same
+share of its parameters.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from itertools import pairwise
 from tuili.compress.factorising.options import Option
 
 Options = Sequence[Option]
-"""Of a matrix, by parameters rising, of equal ones the best first."""
+"""The options of a matrix by rising parameters; the best comes first among equals."""
 
 
 def least_parameters(matrices: Sequence[Options]) -> int:
-    """What all matrices take together at their smallest."""
+    """The total parameters of all matrices at their smallest."""
     return sum(options[0].parameters for options in matrices)
 
 
 def dynamic(matrices: Sequence[Options], weights: Sequence[float], budget: int) -> list[Option]:
-    """An option for each matrix, which take `budget` parameters together at most.
+    """One option for each matrix, with at most `budget` parameters in total.
 
-    weights: how much the error of each matrix counts. There must be room for the smallest options.
+    weights: how much the error of each matrix counts. The budget must have room for the smallest options.
     """
     hulls = [convex_hull(options) for options in matrices]
     order = [[-weight * _gain(*step) for step in pairwise(hull)] for hull, weight in zip(hulls, weights, strict=True)]
@@ -40,14 +41,14 @@ def dynamic(matrices: Sequence[Options], weights: Sequence[float], budget: int) 
 
 
 def uniform(matrices: Sequence[Options], budget: int) -> list[Option]:
-    """The same with a share of its parameters for each matrix that is about that of the others."""
+    """As `dynamic`, but each matrix keeps about the same share of its parameters."""
     better = [_ever_better(options) for options in matrices]
     order = [[option.parameters / options[-1].parameters for option in options[1:]] for options in better]
     return _climbed(better, order, budget)
 
 
 def convex_hull(options: Options) -> list[Option]:
-    """The options from the smallest to the one that loses the least whose gain for each parameter falls."""
+    """The options with falling gain per parameter, from the smallest to the one that loses the least."""
     hull = list[Option]()
     for option in _ever_better(options):
         while len(hull) > 1 and _gain(hull[-1], option) >= _gain(hull[-2], hull[-1]):
@@ -66,10 +67,10 @@ def _ever_better(options: Options) -> list[Option]:
 
 
 def _climbed(ladders: Sequence[Options], order: Sequence[Sequence[float]], budget: int) -> list[Option]:
-    """Where each matrix gets to on its ladder, step by step in a common order, as long as there is room.
+    """The option that each matrix reaches on its ladder, step by step in a common order, while there is room.
 
-    order: a number for each step of each ladder, which rises along the ladder. Of equal ones, such as those of the same
-    matrix in several layers, those in the middle of the network come last, which bears it best.
+    order: a number for each step of each ladder, rising along the ladder. Among equal numbers, such as those of the
+    same matrix in several layers, the matrices in the middle of the network come last, because it tolerates loss best.
     """
     left = budget - least_parameters(ladders)
     assert left >= 0
@@ -79,7 +80,7 @@ def _climbed(ladders: Sequence[Options], order: Sequence[Sequence[float]], budge
     for _, number, place in sorted(steps, key=lambda step: (step[0], -abs(step[1] - middle), step)):
         before, after = ladders[number][place : place + 2]
         more = after.parameters - before.parameters
-        if places[number] == place and more <= left:  # what there was no room for ends its ladder
+        if places[number] == place and more <= left:  # a step that does not fit ends its ladder
             places[number], left = place + 1, left - more
     return [ladder[place] for ladder, place in zip(ladders, places, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Factorisation as a `Compression`: the matrices of a model become factors, within a number of parameters."""
+"""Factorisation as a `Compression`: replaces the matrices of a model by factors, within a number of parameters."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tuili.model import TuiliForCausalLM, factorised_dense
 from tuili.store import DenseShape, ModelShape, Rank, count_parameters, matrix_shapes
 
 LEAST_DIVERGENCE = 1e-9
-"""In nats a token; a matrix whose approximation changes less counts as if it changed so much."""
+"""In nats per token; a matrix whose approximation changes less counts as if it changed this much."""
 
 
 class Factorising(Compression):
@@ -65,7 +65,7 @@ class Factorising(Compression):
 
     @property
     def shape(self) -> ModelShape | DenseShape:
-        """See `Compression`; before the ranks are chosen, with uniform ones."""
+        """See `Compression`; uniform ranks until the ranks are chosen."""
         return replace(self._shape, ranks=self.ranks)
 
     @property
@@ -78,8 +78,8 @@ class Factorising(Compression):
 
     @property
     def sample_bytes(self) -> int:
-        """See `Compression`: second moments, which are damped into others, and decompositions in float32, which take no
-        more than the matrices."""
+        """See `Compression`: second moments, their damped copies, and decompositions in float32, which take no more
+        than the matrices."""
         moments = 2 * moment_bytes(self._shape) if self._config.by == "whitened" else 0
         return moments + 4 * sum(map(prod, self._sizes.values()))
 
@@ -91,7 +91,7 @@ class Factorising(Compression):
     def recall(self, decisions: Mapping[str, Any]) -> None:
         """See `Compression`."""
         ranks = {name: tuple(rank) if isinstance(rank, list) else rank for name, rank in decisions["ranks"].items()}
-        replace(self._shape, ranks=ranks)  # refuses those that its matrices cannot have
+        replace(self._shape, ranks=ranks)  # refuses ranks that its matrices cannot have
         self._ranks, self._figures = ranks, dict(decisions["figures"])
 
     @property
@@ -109,7 +109,7 @@ class Factorising(Compression):
         return TuiliForCausalLM(with_ranks(self.parent.configuration, self.ranks))
 
     def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
-        """See `Compression`: matrices become factors."""
+        """See `Compression`: replaces matrices by factors."""
         config, weights = self._config, self._matrices(model)
         moments = self._moments(model, samples, watch)
         decomposed = {}
@@ -153,7 +153,7 @@ class Factorising(Compression):
         return dense_matrices(model, self._sizes)
 
     def _moments(self, model: nn.Module, samples: Samples, watch: Watch) -> dict[str, Tensor]:
-        """Second moments of the inputs of each matrix, or unit matrices for plain factors."""
+        """Second moments of the inputs of each matrix, or identity matrices for plain factors."""
         if self._config.by == "plain":
             stacks = {name: (1 if len(sizes) == 2 else sizes[0], sizes[-1]) for name, sizes in self._sizes.items()}
             units = {inputs: torch.eye(inputs) for _, inputs in stacks.values()}
@@ -172,7 +172,7 @@ class Factorising(Compression):
         self, model: nn.Module, decomposed: Mapping[str, Decomposed], even: Sequence[Option],
         samples: Samples, watch: Watch,
     ) -> list[float]:  # fmt: skip
-        """For each matrix, the nats a token that are lost for what its approximation by uniform ranks loses."""
+        """For each matrix, the nats per token lost, divided by the error of its approximation with uniform ranks."""
         ranks, errors = dict[str, Rank](), dict[str, float]()
         for name, option in zip(decomposed, even, strict=True):
             if option.rank is not None:
@@ -187,18 +187,18 @@ class Factorising(Compression):
         found = divergences(network, self._matrices(model), [*ranks], approximation, blocks, watch)
         lost = {name: max(found[name], LEAST_DIVERGENCE) for name in found}
         measured = {name: lost[name] / errors[name] if errors[name] > 0 else 0.0 for name in found}
-        most = max(measured.values(), default=1.0)  # of a matrix that uniform ranks leave whole nothing is known
+        most = max(measured.values(), default=1.0)  # matrices that uniform ranks leave whole were not measured
         return [measured.get(name, most) for name in decomposed]
 
     @cached_property
     def _even_ranks(self) -> dict[str, Rank]:
-        """Uniform ranks, of separate factors, for what has to be said before samples are read."""
+        """Uniform ranks of separate factors, for estimates before samples are read."""
         chosen = uniform(self._planned, self._budget)
         return {name: option.rank for name, option in zip(self._sizes, chosen, strict=True) if option.rank is not None}
 
     @property
     def ranks(self) -> Mapping[str, Rank]:
-        """Those of the matrices that become factors; before any are chosen by samples, uniform ones."""
+        """The ranks of the matrices that become factors; uniform ranks until samples have chosen them."""
         return self._even_ranks if self._ranks is None else self._ranks
 
     def _refuse_too_few(self, options: Sequence[Sequence[Option]]) -> None:
@@ -218,7 +218,8 @@ def _figures(chosen: Sequence[Option]) -> dict[str, float]:
 
 
 def _compared(decomposed: Iterable[Decomposed], even: Sequence[Option]) -> dict[str, float]:
-    """How much shared bases lose over separate factors in the parameters of uniform ranks, on average over stacks."""
+    """The loss of shared bases divided by that of separate factors, with the parameters of uniform ranks, averaged over
+    stacks."""
     found = [each.shared_over_separate(option.parameters) for each, option in zip(decomposed, even, strict=True)]
     known = [ratio for ratio in found if ratio is not None]
     return {"shared_over_separate": sum(known) / len(known)} if known else {}

@@ -1,4 +1,4 @@
-"""The matrices of an imported dense model: their weights, and factors in their place.
+"""The matrices of an imported dense model: gets their weights, and puts factors in their place.
 
 Dimensions: E a stack of one, O outputs, I inputs.
 """
@@ -21,7 +21,7 @@ def dense_matrices(model: Any, names: Iterable[str]) -> dict[str, nn.Parameter]:
 
 
 def factorised_imported(model: Any, factors: Mapping[str, SeparateFactors | SharedFactors]) -> nn.Module:
-    """The model with factors in the place of some of its matrices; its other weights are copies."""
+    """The model with factors in place of some of its matrices; its other weights are copies."""
     tensors = dict(model.state_dict())
     ranks = dict[str, int]()
     for name, made in factors.items():

@@ -1,4 +1,4 @@
-"""What a matrix, or the stack of a layer's experts, may become: factors of several ranks, or what it is.
+"""What a matrix, or the stack of a layer's experts, may become: factors of several ranks, or the unchanged matrix.
 
 Dimensions: E matrices of a stack, O outputs, I inputs.
 """
@@ -20,7 +20,7 @@ Bases = Literal["auto", "separate", "shared"]
 
 @dataclass(frozen=True)
 class Option:
-    """parameters: how many it takes. error: the mean square of what is lost. rank: None for the matrix as it is."""
+    """parameters: how many it takes. error: the mean squared loss. rank: None for the unchanged matrix."""
 
     parameters: int
     error: float
@@ -36,16 +36,16 @@ def separate_ranks(sizes: Sequence[int], multiple: int) -> list[int]:
 
 
 def without_data(sizes: Sequence[int], multiple: int) -> list[Option]:
-    """Separate factors of a matrix, of which the larger ones count as the better."""
+    """Options of separate factors of a matrix; larger ones count as better."""
     ranks: list[int | None] = [*separate_ranks(sizes, multiple), None]
     counts = [factor_parameters(sizes, rank) for rank in ranks]
     return [Option(count, float(counts[-1] - count), rank) for count, rank in zip(counts, ranks, strict=True)]
 
 
 def shared_rank(stack: SharedStack, budget: int, multiple: int) -> tuple[int, int] | None:
-    """The sizes of shared bases that should lose the least within so many parameters; None where none fits.
+    """The sizes of shared bases that should lose the least within this many parameters; None if none fits.
 
-    What is lost is at most the sum of what each basis alone loses, and that is what is compared.
+    The loss is at most the sum of the losses of each basis alone, and these sums are compared.
     """
     sizes = count, outputs, inputs = tuple(stack.weight_EOI.shape)
     best, rank = float("inf"), None
@@ -61,16 +61,16 @@ def shared_rank(stack: SharedStack, budget: int, multiple: int) -> tuple[int, in
 
 
 class Decomposed:
-    """A matrix, or a stack of them, with the second moments of its inputs, and what it may become.
+    """A matrix, or a stack of them, with the second moments of its inputs, and its options.
 
-    sizes: [O, I], or [E, O, I] of experts. Shared bases are tried for experts alone, and where they may be chosen, at
+    sizes: [O, I], or [E, O, I] of experts. Shared bases are tried only for experts, and only if they may be chosen; at
     about the sizes of the separate factors, so that both can be compared.
     """
 
     def __init__(
         self, weight_EOI: Tensor, moment_EII: Tensor, sizes: Sequence[int], multiple: int, bases: Bases
     ) -> None:
-        """The weights and the moments are looked at again where shared bases are chosen: they must stay as they are."""
+        """Shared bases read the weights and moments again when they are chosen, so these must not change."""
         self.sizes, self._weight_EOI, self._moment_EII = tuple(sizes), weight_EOI, moment_EII
         ranks = separate_ranks(sizes, multiple)
         self._whitened = WhitenedStack(weight_EOI, moment_EII, max(ranks, default=0))
@@ -89,8 +89,8 @@ class Decomposed:
         return SharedStack(self._weight_EOI, self._moment_EII).factors(*rank)
 
     def shared_over_separate(self, budget: int) -> float | None:
-        """What shared bases lose within so many parameters over what separate factors do; None where one of both has no
-        option."""
+        """The loss of shared bases divided by that of separate factors, within this many parameters; None if either has
+        no option."""
         fitting = [option for option in self.options if option.parameters <= budget]
         shared = [option.error for option in fitting if isinstance(option.rank, tuple)]
         separate = [option.error for option in fitting if isinstance(option.rank, int)]

@@ -1,4 +1,4 @@
-"""The matrices of a model of Tuili's own kind: their weights, and factors in their place.
+"""The matrices of a model of Tuili's own kind: gets their weights, and puts factors in their place.
 
 Dimensions: E matrices of a stack, O outputs, I inputs.
 """
@@ -24,14 +24,14 @@ def matrices_of(model: TuiliForCausalLM) -> dict[str, nn.Parameter]:
 
 
 def with_ranks(config: TuiliConfig, ranks: Mapping[str, Rank]) -> TuiliConfig:
-    """A configuration whose network keeps these matrices as factors."""
+    """A configuration whose network stores these matrices as factors."""
     listed = {name: list(rank) if isinstance(rank, tuple) else rank for name, rank in ranks.items()}
     changed: TuiliConfig = TuiliConfig.from_dict(config.to_dict() | {"ranks": listed})
     return changed
 
 
 def factorised_own(model: TuiliForCausalLM, factors: Mapping[str, SeparateFactors | SharedFactors]) -> TuiliForCausalLM:
-    """The model with factors in the place of some of its matrices; its other weights are copies."""
+    """The model with factors in place of some of its matrices; its other weights are copies."""
     tensors = dict(model.state_dict())
     for name, made in factors.items():
         weight = f"model.{name}.weight"

@@ -12,30 +12,30 @@ from tuili.config import Config
 
 
 class FactoriseHealing(HealingConfig):
-    """A recovery from much, which takes longer."""
+    """Recovery from a large change, which takes longer."""
 
     steps: NonNegativeInt = 2000
 
 
 class FactoriseConfig(Config):
-    """How many parameters stay, how ranks are chosen and factors found, and how the model recovers from it."""
+    """How many parameters stay, how ranks are chosen and factors computed, and how the model recovers."""
 
     keep: float = Field(0.32, gt=0, lt=1)
-    """Of all parameters of the model, the share that it has in the end at most."""
+    """The largest share of the model's parameters that is left."""
     ranks: Literal["dynamic", "uniform"] = "dynamic"
-    """Chosen by what each matrix costs and matters, or so that all matrices keep the same share."""
+    """Chosen by each matrix's cost and importance, or so that all matrices keep the same share."""
     by: Literal["whitened", "plain"] = "whitened"
-    """Whether factors lose least on the inputs that samples give, or on any."""
+    """Whether factors lose the least on the inputs that samples give, or on any inputs."""
     bases: Bases = "auto"
-    """Whether each expert has factors of its own, or all of a layer share bases; auto: whichever loses less."""
+    """Whether each expert has its own factors, or all experts of a layer share bases; auto: whichever loses less."""
     multiple: PositiveInt = 8
-    """What ranks are multiples of."""
+    """Ranks are multiples of this."""
     samples: PositiveInt = 1000
-    """Documents that second moments are taken on."""
+    """Documents for the second moments."""
     probes: PositiveInt = 64
-    """Documents that the sensitivity of each matrix is measured on."""
+    """Documents for measuring the sensitivity of each matrix."""
     damping: PositiveFloat = Field(1e-3, le=1)
-    """Of the mean variance of inputs, the share that is added to each second moment."""
+    """The share of the inputs' mean variance that is added to each second moment."""
     healing: FactoriseHealing = FactoriseHealing()
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""How much each matrix matters: what the model's predictions lose where it alone is approximated."""
+"""How much each matrix matters: what the model's predictions lose if only that matrix is approximated."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def divergences(
     network: Network, matrices: Mapping[str, nn.Parameter], names: Sequence[str],
     approximation: Callable[[str], Tensor], blocks: Sequence[Block], watch: Watch,
 ) -> dict[str, float]:  # fmt: skip
-    """The mean KL divergence of the model from itself, in nats a token, with the approximation of one matrix at a time.
+    """The mean KL divergence of the model from itself, in nats per token, with one matrix approximated at a time.
 
-    network: reads the model that has the matrices; they are in the end what they were.
+    network: reads the model that has the matrices, which are restored at the end.
     """
     aims = [network.read(block, number) for number, block in enumerate(blocks)]
     found = {}
@@ -35,7 +35,7 @@ def divergences(
 
 @torch.no_grad()
 def divergence(network: Network, aims: Sequence[TokenStates], blocks: Sequence[Block]) -> float:
-    """The mean KL divergence of what a model says of blocks from what it said before, in nats a token."""
+    """The mean KL divergence of a model's predictions on blocks from its earlier ones, in nats per token."""
     states = [network.read(block, number) for number, block in enumerate(blocks)]
     tokens = sum(len(aim.target_N) for aim in aims)
     total = sum(forward_kl(aim, state)[0].item() * len(aim.target_N) for aim, state in zip(aims, states, strict=True))

@@ -1,8 +1,8 @@
 """Bases that all experts of a stack share: W_e ≈ outer · core_e · inner (Tucker's decomposition over experts).
 
-The bases begin as the leading vectors of the stack unfolded along outputs and along inputs (HOSVD, De Lathauwer et al.
-2000), and improve in turn, each for the other (HOOI). Outputs and cores take the second moment of each expert's own
-inputs; the basis of inputs takes their sum, because one basis cannot whiten for all.
+The bases start as the leading vectors of the stack unfolded along outputs and along inputs (HOSVD, De Lathauwer et al.
+2000), and are improved alternately, each given the other (HOOI). Outputs and cores use the second moment of each
+expert's own inputs; the basis of inputs uses their sum, because one basis cannot whiten for all experts.
 
 Dimensions: E experts, O outputs, I inputs, S shared outputs, R shared inputs.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 from tuili.compress.factorising.whitened import error_of, roots
 
 TURNS = 3
-"""In which the bases improve."""
+"""How often the bases are improved."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class SharedFactors:
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Shared outputs and inputs."""
+        """The numbers of shared outputs and inputs."""
         return self.core_ESR.shape[1], self.core_ESR.shape[2]
 
     @property
     def product_EOI(self) -> Tensor:
-        """What they stand for."""
+        """The matrices that the factors stand for."""
         return self.outer_OS @ self.core_ESR @ self.inner_RI
 
     @property
@@ -46,7 +46,7 @@ class SharedFactors:
 
 
 class SharedStack:
-    """The decompositions of a stack with shared bases, for second moments of the inputs of each expert."""
+    """The decompositions of a stack with shared bases, given second moments of the inputs of each expert."""
 
     def __init__(self, weight_EOI: Tensor, moment_EII: Tensor) -> None:
         self.weight_EOI, self.moment_EII = weight_EOI.double(), moment_EII.double()
@@ -58,7 +58,7 @@ class SharedStack:
 
     @cached_property
     def _along(self) -> tuple[Tensor, Tensor]:
-        """The squares of the outputs [O, O] of all experts, and those of the whitened inputs [I, I]."""
+        """The squares of the outputs [O, O] of all experts, and of the whitened inputs [I, I]."""
         weight, (root_II, _) = self.weight_EOI, self._pooled
         outputs_OO = (weight @ self.moment_EII @ weight.mT).sum(0)
         inputs_II = root_II @ (weight.mT @ weight).sum(0) @ root_II
@@ -66,16 +66,16 @@ class SharedStack:
 
     @cached_property
     def lost_outputs(self) -> Tensor:
-        """What is lost where so many directions of outputs are kept and all inputs, [O + 1]."""
+        """The loss if this many output directions and all inputs are kept, [O + 1]."""
         return _tails(self._along[0])
 
     @cached_property
     def lost_inputs(self) -> Tensor:
-        """About what is lost where so many directions of inputs are kept and all outputs, [I + 1]."""
+        """About the loss if this many input directions and all outputs are kept, [I + 1]."""
         return _tails(self._along[1])
 
     def factors(self, outputs: int, inputs: int) -> SharedFactors:
-        """Factors of a rank; of all that came up in turn, those that lose the least."""
+        """Factors of a rank; the best of those found in all turns."""
         inner_RI = self._inner(_leading(self._along[1], inputs).mT)
         found = []
         for _ in range(TURNS):
@@ -93,16 +93,16 @@ class SharedStack:
         return direction_RI @ self._pooled[1]
 
     def _best(self, inner_RI: Tensor) -> Tensor:
-        """The best matrices behind a basis of inputs, of all outputs: least squares for each expert."""
+        """The best matrices, for all outputs, that follow a basis of inputs: least squares for each expert."""
         seen_ERR = inner_RI @ self.moment_EII @ inner_RI.mT
         crossed_EOR = self.weight_EOI @ self.moment_EII @ inner_RI.mT
         best_EOR: Tensor = torch.linalg.solve(seen_ERR, crossed_EOR, left=False)
         return best_EOR
 
     def _outer(self, best_EOR: Tensor, inner_RI: Tensor, outputs: int) -> Tensor:
-        """The best basis of outputs for one of inputs: the leading vectors of what those matrices make of it.
+        """The best basis of outputs for one of inputs: the leading vectors of the outputs of these matrices.
 
-        It is orthonormal, so that cores are these matrices seen through it.
+        It is orthonormal, so that the cores are the projections of these matrices onto it.
         """
         crossed_EOR = self.weight_EOI @ self.moment_EII @ inner_RI.mT
         return _leading((best_EOR @ crossed_EOR.mT).sum(0), outputs)
@@ -116,6 +116,6 @@ def _leading(square_XX: Tensor, count: int) -> Tensor:
 
 
 def _tails(square_XX: Tensor) -> Tensor:
-    """The sums of all eigenvalues but the largest ones, for each number of these from 0 on."""
+    """The sums of all eigenvalues except the largest `n`, for each `n` from 0 on."""
     value_X: Tensor = torch.linalg.eigvalsh(square_XX).clamp(min=0)
     return torch.cat([value_X.new_zeros(1), value_X.cumsum(0)]).flip(0)

@@ -1,4 +1,4 @@
-"""What decompositions and sensitivities take, by a little of them.
+"""Estimates the time of decompositions and sensitivities from a few of them.
 
 Dimensions: E matrices of a stack, O outputs, I inputs.
 """
@@ -18,14 +18,14 @@ from tuili.compress.trial import Part, of_each_size, times_of
 from tuili.data import Block
 
 TRIED_SIZE = 1024
-"""Outputs and inputs of a matrix that is tried at most; what a larger one takes grows with their third power."""
+"""The most outputs and inputs of a matrix that is tried; the time of a larger one grows with their third power."""
 
 
 def decomposing(
     weights: Mapping[str, Tensor], moments: Mapping[str, Tensor], sizes: Mapping[str, Sequence[int]],
     config: FactoriseConfig,
 ) -> Iterator[Part]:  # fmt: skip
-    """What all decompositions take, by one of each size."""
+    """The time trial of all decompositions, by one of each size."""
 
     def attempt(name: str) -> float:
         size = tuple(sizes[name])
@@ -35,7 +35,7 @@ def decomposing(
 
 
 def _decompose(weight_EOI: Tensor, moment_EII: Tensor, sizes: tuple[int, ...], config: FactoriseConfig) -> float:
-    """Decompose a matrix or stack, or a corner of it. Returns how many times as much it is as was tried."""
+    """Decompose a matrix or stack, or a corner of it. Returns the factor from the tried work to the whole."""
     share = min(1.0, TRIED_SIZE / max(sizes[-2:]))
     outputs, inputs = (max(1, round(share * size)) for size in sizes[-2:])
     corner = (*sizes[:-2], outputs, inputs)
@@ -44,7 +44,7 @@ def _decompose(weight_EOI: Tensor, moment_EII: Tensor, sizes: tuple[int, ...], c
 
 
 def sensing(network: Network, matrices: int, probes: int, block: Block) -> Part:
-    """What the sensitivities of so many matrices take, by one reading of a block."""
+    """The time trial of the sensitivities of this many matrices, by one reading of a block."""
     with torch.no_grad():
         aim = network.read(block, 0)
 

@@ -1,8 +1,8 @@
-"""The best factors of low rank for the inputs that a matrix gets: SVD behind whitening (SVD-LLM, Wang et al. 2024,
+"""The best low-rank factors for the inputs that a matrix gets: SVD after whitening (SVD-LLM, Wang et al. 2024,
 arXiv 2403.07378).
 
-With inputs x of second moment S = E[x xᵀ], the mean square of (W - BA)x is the squared Frobenius norm of (W - BA)S^½.
-The truncated SVD of W S^½ makes it least, and its singular values say what is lost. Plain SVD is that with S = 1.
+For inputs x with second moment S = E[x xᵀ], the mean square of (W - BA)x is the squared Frobenius norm of (W - BA)S^½.
+The truncated SVD of W S^½ minimises it, and its singular values give the loss. Plain SVD is the case S = 1.
 
 A dense matrix is a stack of one. Dimensions: E matrices of a stack, O outputs, I inputs, R rank, K = min(O, I).
 """
@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 LEAST_EIGENVALUE = 1e-12
-"""Of a second moment, by its largest one: what is below counts as this much, so that the root has an inverse."""
+"""Relative to the largest eigenvalue of a second moment: smaller ones are raised to it, so that the root has an
+inverse."""
 
 
 def roots(moment_XII: Tensor) -> tuple[Tensor, Tensor]:
@@ -28,7 +29,7 @@ def roots(moment_XII: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def error_of(weight_EOI: Tensor, approximation_EOI: Tensor, moment_EII: Tensor) -> float:
-    """The mean square of what is lost of the outputs, summed over outputs and the stack."""
+    """The mean squared loss of the outputs, summed over outputs and the stack."""
     lost_EOI = weight_EOI.double() - approximation_EOI.double()
     return float((lost_EOI @ moment_EII.double() * lost_EOI).sum())
 
@@ -42,12 +43,12 @@ class SeparateFactors:
 
     @property
     def rank(self) -> int:
-        """Of each."""
+        """The rank of each product."""
         return self.inner_ERI.shape[1]
 
     @property
     def product_EOI(self) -> Tensor:
-        """What they stand for."""
+        """The matrices that the factors stand for."""
         return self.outer_EOR @ self.inner_ERI
 
     @property
@@ -57,14 +58,14 @@ class SeparateFactors:
 
 
 class WhitenedStack:
-    """The decompositions of the matrices of a stack, for second moments of their inputs.
+    """The decompositions of the matrices of a stack, given second moments of their inputs.
 
-    What is kept of them is float32 and reaches to the largest rank that is asked for: less than the stack itself, where
-    factors of that rank are.
+    They are stored in float32 and only up to the largest rank that is asked for. This takes less than the stack itself
+    if factors of that rank do.
     """
 
     def __init__(self, weight_EOI: Tensor, moment_EII: Tensor, most: int | None = None) -> None:
-        """most: the largest rank that factors are asked for; K by default."""
+        """most: the largest rank of factors that will be asked for; K by default."""
         root_EII, inverse_EII = roots(moment_EII)
         left_EOK, self._value_EK, right_EKI = torch.linalg.svd(weight_EOI.double() @ root_EII, full_matrices=False)
         self._left_EOR = left_EOK[..., :most].float()
@@ -72,13 +73,13 @@ class WhitenedStack:
 
     @property
     def errors(self) -> list[float]:
-        """What is lost at each rank from 0 to K, as in `error_of`."""
+        """The loss at each rank from 0 to K, as in `error_of`."""
         square_K = self._value_EK.square().sum(0)
         lost_K = square_K.flip(0).cumsum(0).flip(0)
         return [*lost_K.tolist(), 0.0]
 
     def factors(self, rank: int) -> SeparateFactors:
-        """The best factors of a rank; both have the same share in the size of the product."""
+        """The best factors of a rank; both contribute equally to the scale of the product."""
         half_ER = self._value_EK[:, :rank].sqrt()
         return SeparateFactors(
             half_ER[..., None] * self._right_ERI[:, :rank], self._left_EOR[..., :rank] * half_ER[:, None]

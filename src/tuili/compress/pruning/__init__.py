@@ -1,5 +1,6 @@
-"""Structured pruning: whole neurons, groups of heads and experts are removed, those that are missed least first.
+"""Structured pruning: removes whole neurons, groups of heads and experts, the least important first.
 
-`sizes` says how many stay, `kept` which by their scores, `reconstruction` which where the others make up for what goes;
-`own` and `imported` do so with the parts of a model of either kind and cut it; `prune` joins them.
+`sizes` says how many stay, `kept` chooses by score which ones stay, `reconstruction` chooses those that can best
+compensate for the removed ones; `own` and `imported` apply both to the two kinds of models and cut them; `prune` joins
+them.
 """

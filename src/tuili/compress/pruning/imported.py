@@ -1,4 +1,4 @@
-"""Pruning an imported dense model: the scores of its parts, and the smaller model that keeps the best.
+"""Pruning of an imported dense model: scores its parts, and makes the smaller model that keeps the best.
 
 Dimensions: F neurons, K heads of keys and values.
 """
@@ -25,7 +25,7 @@ from tuili.data import Block
 
 
 def blank_dense(model_config: Any, sizes: Sizes, dtype: torch.dtype) -> nn.Module:
-    """A model of these sizes in place of those of a configuration of transformers, its weights new."""
+    """A model with new weights, from a transformers configuration with its sizes replaced by these."""
     group = model_config.num_attention_heads // model_config.num_key_value_heads
     return new_dense(
         model_config, dtype, intermediate_size=sizes.feed_forward, head_dim=_head_size(model_config),
@@ -34,7 +34,7 @@ def blank_dense(model_config: Any, sizes: Sizes, dtype: torch.dtype) -> nn.Modul
 
 
 def dense_scores(model: Any, network: Network, prefix: int, config: PruneConfig, blocks: Iterable[Block]) -> Scores:
-    """The scores of all parts. network: reads the blocks, which is done only where a score is taken on them."""
+    """The scores of all parts. network: reads the blocks, only if a score needs them."""
     layers = model.model.layers
     if config.by == "magnitude":
         return Scores(
@@ -49,7 +49,7 @@ def dense_scores(model: Any, network: Network, prefix: int, config: PruneConfig,
 def reconstruct_dense(
     model: Any, network: Network, prefix: int, sizes: Sizes, blocks: Iterable[Block], watch: Watch
 ) -> Kept:
-    """What stays where it makes up for what goes: the weights behind neurons and heads are changed for that."""
+    """What stays, with the weights after neurons and heads changed to compensate for what is removed."""
     neurons, heads = _spared(model, network, prefix, sizes, blocks)
     return Kept(neurons.found(watch), heads.found(watch))
 
@@ -57,7 +57,7 @@ def reconstruct_dense(
 def dense_parts(
     model: Any, network: Network, prefix: int, config: PruneConfig, sizes: Sizes, block: Block, reconstructs: bool
 ) -> Iterator[Part]:
-    """What either way of choosing takes, by the samples of one block. The model may be changed."""
+    """The time trial of either way of choosing, with the samples of one block. The model may be changed."""
     if not reconstructs:
         if config.by != "magnitude":
             yield sampled(config.samples, block, partial(dense_scores, model, network, prefix, config))
@@ -68,7 +68,7 @@ def dense_parts(
 
 
 def _spared(model: Any, network: Network, prefix: int, sizes: Sizes, blocks: Iterable[Block]) -> Sequence[Spared]:
-    """Neurons and heads, by samples."""
+    """The neurons and heads to reconstruct, with moments from samples."""
     heads, neurons = model.config.num_key_value_heads, model.config.intermediate_size
     of_heads = products if sizes.heads < heads else squares
     of_neurons = products if sizes.feed_forward < neurons else squares
@@ -82,7 +82,7 @@ def _spared(model: Any, network: Network, prefix: int, sizes: Sizes, blocks: Ite
 def _read(
     model: Any, network: Network, prefix: int, of_heads: Moment, of_neurons: Moment, blocks: Iterable[Block]
 ) -> tuple[list[InputMoments], list[InputMoments]]:
-    """Moments of what the heads and the neurons of each layer give, on samples."""
+    """Moments of the outputs of the heads and the neurons of each layer, on samples."""
     layers = model.model.layers
     outputs = [InputMoments(layer.self_attn.o_proj, of_heads) for layer in layers]
     inner = [InputMoments(layer.mlp.down_proj, of_neurons) for layer in layers]
@@ -91,7 +91,7 @@ def _read(
 
 
 def cut_dense(model: Any, kept: Kept, sizes: Sizes) -> nn.Module:
-    """The model with what is kept alone; its weights are copies."""
+    """The model reduced to what is kept; its weights are copies."""
     config = model.config
     size, group = _head_size(config), config.num_attention_heads // config.num_key_value_heads
     tensors = dict(model.state_dict())
@@ -116,15 +116,15 @@ def _head_size(config: Any) -> int:
 
 
 def _neuron_squares(mlp: Any) -> Tensor:
-    """The sum of the squares of all weights of a neuron, [F]."""
+    """The sum of squares of all weights of each neuron, [F]."""
     rows = sum(linear.weight.detach().double().square().sum(1) for linear in (mlp.gate_proj, mlp.up_proj))
     return cast(Tensor, rows + mlp.down_proj.weight.detach().double().square().sum(0)).cpu()
 
 
 def _head_squares(attention: Any, model: Any) -> Tensor:
-    """The sum of the squares of the weights of each head of keys and values, and of the queries that read it, [K].
+    """The sum of squares of the weights of each key-value head and of the queries that read it, [K].
 
-    Where queries and keys are normed, the size of theirs has no effect, and they are not among them.
+    Query and key weights are excluded if queries and keys are normalised, because their scale then has no effect.
     """
     names = ("v",) if hasattr(attention, "q_norm") else ("q", "k", "v")
     matrices = [getattr(attention, f"{name}_proj").weight for name in names] + [attention.o_proj.weight.T]

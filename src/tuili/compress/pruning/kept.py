@@ -1,6 +1,6 @@
-"""Which neurons, heads and experts stay: those of the highest scores, in each layer the same number.
+"""Chooses which neurons, heads and experts stay: those with the highest scores, the same number in each layer.
 
-Dimensions: E experts, F neurons, K heads of keys and values; a dash marks what stays of them.
+Dimensions: E experts, F neurons, K heads of keys and values; a prime marks the number that stays.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tuili.compress.pruning.sizes import Sizes
 
 @dataclass(frozen=True)
 class Scores:
-    """What each part of a model is worth; the scores of one list member are compared with each other alone.
+    """The scores of the parts of a model; only scores in the same list member are compared.
 
     neurons: [F] of each dense feed-forward layer. heads: [K] of each set of keys and values. experts: [E] of each layer
     of experts. expert_neurons: [E, F] of each of these.
@@ -29,7 +29,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Kept:
-    """The numbers of the parts that stay, rising, in the order of `Scores`. expert_neurons: [E', F'] by kept expert."""
+    """The indices of the parts that stay, rising, in the order of `Scores`. expert_neurons: [E', F'] by kept expert."""
 
     neurons: Sequence[Tensor]
     heads: Sequence[Tensor]
@@ -38,7 +38,7 @@ class Kept:
 
 
 def choose(scores: Scores, sizes: Sizes) -> Kept:
-    """The parts of the highest scores; of equal ones the first."""
+    """The parts with the highest scores; the first among equals."""
     experts = [best(score_E, sizes.experts) for score_E in scores.experts]
     of_kept = zip(scores.expert_neurons, experts, strict=True)
     return Kept(
@@ -50,6 +50,6 @@ def choose(scores: Scores, sizes: Sizes) -> Kept:
 
 
 def best(score_XF: Tensor, count: int) -> Tensor:
-    """The numbers of the highest scores, rising; of equal ones the first."""
+    """The indices of the highest scores, rising; the first among equals."""
     order_XF = score_XF.argsort(dim=-1, descending=True, stable=True)
     return order_XF[..., :count].sort(dim=-1).values

@@ -1,4 +1,4 @@
-"""Pruning a model of Tuili's own kind: the scores of its parts or what stays of them by reconstruction, and the smaller
+"""Pruning of a model of Tuili's own kind: scores its parts or chooses them by reconstruction, and makes the smaller
 model.
 
 The reasoning layers share one set of keys and values, so all of them lose the same heads; experts, and the neurons of
@@ -29,7 +29,7 @@ from tuili.model import ReasoningLayer, TrunkLayer, TuiliConfig, TuiliForCausalL
 
 
 def blank_own(model_config: TuiliConfig, sizes: Sizes) -> TuiliForCausalLM:
-    """A model of these sizes in place of those of a configuration, its weights new."""
+    """A model with new weights, from a configuration with its sizes replaced by these."""
     group = model_config.num_attention_heads // model_config.num_key_value_heads
     changes: dict[str, Any] = {
         "intermediate_size": sizes.feed_forward,
@@ -39,15 +39,15 @@ def blank_own(model_config: TuiliConfig, sizes: Sizes) -> TuiliForCausalLM:
         "num_experts": sizes.experts,
     }
     if sizes.experts != model_config.num_experts:
-        changes["domains"] = None  # each layer keeps others, so that none is a domain's any more
+        changes["domains"] = None  # each layer keeps other experts, so none belongs to a domain any more
     config: TuiliConfig = TuiliConfig.from_dict(model_config.to_dict() | changes)
     return TuiliForCausalLM(config)
 
 
 class _OwnMoments:
-    """Moments of what the parts of a model add, on samples.
+    """Moments of the contributions of a model's parts, on samples.
 
-    trunk, reasoning: of the layers' attention. inner: of the neurons of the trunk. experts: of those of the others.
+    trunk, reasoning: of the layers' attention. inner: of the trunk's neurons. experts: of the other layers' experts.
     """
 
     def __init__(self, model: TuiliForCausalLM, of_heads: Moment, of_neurons: Moment) -> None:
@@ -60,7 +60,7 @@ class _OwnMoments:
         self.experts = [ExpertMoments(layer.moe, of_neurons, of_inputs=squares) for layer in reasoning]
 
     def read(self, blocks: Iterable[Block]) -> None:
-        """Take up what passes through them."""
+        """Record what passes through these parts."""
         read_samples(self._model, [*self.trunk, *self.inner], self.reasoning, self.experts, blocks)
 
     def expert_scores(self, config: PruneConfig) -> list[Tensor]:
@@ -69,7 +69,7 @@ class _OwnMoments:
 
 
 def own_scores(model: TuiliForCausalLM, config: PruneConfig, blocks: Iterable[Block]) -> Scores:
-    """The scores of all parts. The blocks are read only where a score is taken on them."""
+    """The scores of all parts. The blocks are read only if a score needs them."""
     moments = _OwnMoments(model, squares, squares)
     if _needs_samples(config):
         moments.read(blocks)
@@ -80,7 +80,7 @@ def own_scores(model: TuiliForCausalLM, config: PruneConfig, blocks: Iterable[Bl
     if config.by == "activation":
         neurons = [one.added for one in moments.inner]
         added = [one.added.view(heads, -1).sum(1) for one in outputs]
-        # an expert that no sample has chosen has the weights alone to tell by
+        # an expert that no sample has chosen can only be scored by its weights
         pairs = zip(moments.experts, expert_neurons, strict=True)
         expert_neurons = [torch.where(one.chosen_E[:, None] > 0, one.added, squares_EF) for one, squares_EF in pairs]
     else:
@@ -97,7 +97,7 @@ def own_scores(model: TuiliForCausalLM, config: PruneConfig, blocks: Iterable[Bl
 def reconstruct_own(
     model: TuiliForCausalLM, config: PruneConfig, sizes: Sizes, blocks: Iterable[Block], watch: Watch
 ) -> Kept:
-    """What stays where it makes up for what goes: the weights behind neurons and heads are changed for that."""
+    """What stays, with the weights after neurons and heads changed to compensate for what is removed."""
     moments = _moments_for(model, sizes)
     moments.read(blocks)
     experts = [best(score_E, sizes.experts) for score_E in moments.expert_scores(config)]
@@ -113,7 +113,7 @@ def reconstruct_own(
 def own_parts(
     model: TuiliForCausalLM, config: PruneConfig, sizes: Sizes, block: Block, reconstructs: bool
 ) -> Iterator[Part]:
-    """What either way of choosing takes, by the samples of one block. The model may be changed."""
+    """The time trial of either way of choosing, with the samples of one block. The model may be changed."""
     if not reconstructs:
         if _needs_samples(config):
             yield sampled(config.samples, block, partial(own_scores, model, config))
@@ -124,7 +124,7 @@ def own_parts(
 
 
 def _moments_for(model: TuiliForCausalLM, sizes: Sizes) -> _OwnMoments:
-    """Those that a reconstruction for these sizes takes."""
+    """The moments that a reconstruction to these sizes needs."""
     heads, config = model.config.num_key_value_heads, model.config
     narrower = (sizes.feed_forward, sizes.expert) != (config.intermediate_size, config.moe_intermediate_size)
     of_heads, of_neurons = (products if fewer else squares for fewer in (sizes.heads < heads, narrower))
@@ -132,7 +132,7 @@ def _moments_for(model: TuiliForCausalLM, sizes: Sizes) -> _OwnMoments:
 
 
 def _spared(model: TuiliForCausalLM, moments: _OwnMoments, sizes: Sizes) -> Sequence[Spared]:
-    """Neurons of the trunk and of experts, and heads of the trunk and of all other layers together."""
+    """Neurons of the trunk and of experts, heads of each trunk layer, and heads of all other layers together."""
     heads, neurons = model.config.num_key_value_heads, model.config.intermediate_size
     return (
         Spared(
@@ -150,7 +150,7 @@ def _needs_samples(config: PruneConfig) -> bool:
 
 
 def cut_own(model: TuiliForCausalLM, kept: Kept, sizes: Sizes) -> TuiliForCausalLM:
-    """The model with what is kept alone; its weights are copies."""
+    """The model reduced to what is kept; its weights are copies."""
     config, network = model.config, model.model
     group, size = config.num_attention_heads // config.num_key_value_heads, config.head_dim
     tensors = dict(model.state_dict())
@@ -193,12 +193,12 @@ def cut_own(model: TuiliForCausalLM, kept: Kept, sizes: Sizes) -> TuiliForCausal
 
 
 def _neuron_squares(gate_up: Tensor, down: Tensor) -> Tensor:
-    """The sum of the squares of all weights of a neuron, [F], or [E, F] of experts."""
+    """The sum of squares of all weights of each neuron, [F], or [E, F] for experts."""
     gate, up = gate_up.detach().double().square().sum(-1).chunk(2, dim=-1)
     return (gate + up + down.detach().double().square().sum(-2)).cpu()
 
 
 def _head_squares(weight: Tensor, heads: int) -> Tensor:
-    """The sum of the squares of the weights of each head, [K]: of its values, or of what its queries put out. Those of
-    queries and keys are not among them, because both are normed: their size has no effect."""
+    """The sum of squares of the weights of each head, [K]: of its values, or of its output projection. Query and key
+    weights are excluded, because both are normalised and their scale has no effect."""
     return weight.detach().double().square().sum(1).view(heads, -1).sum(1).cpu()

@@ -1,4 +1,4 @@
-"""Pruning as a `Compression`: in rounds, from the parent's sizes to those that the recipe wants."""
+"""Pruning as a `Compression`: in rounds, from the parent's sizes to those of the recipe."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Pruning(Compression):
             raise InputError(f"{parent.path} is factorised: prune its parent, and factorise what comes out")
         self._config, self.stages = config, config.rounds
         self._before, self._after = Sizes.of(parent.shape), pruned_sizes(parent.shape, config)
-        least = max(1, 2 * (config.rounds - 1))  # the last round has half of all
+        least = max(1, 2 * (config.rounds - 1))  # the last round has half of all steps
         if 0 < config.healing.steps < least:
             raise InputError(
                 f"prune.healing.steps = {config.healing.steps}: {config.rounds} rounds recover in {least} or more; "
@@ -60,7 +60,7 @@ class Pruning(Compression):
 
     @property
     def sample_bytes(self) -> int:
-        """See `Compression`: second moments of the inputs of those matrices that lose some."""
+        """See `Compression`: second moments of the inputs of those matrices that lose inputs."""
         return reconstruction_bytes(self.parent.shape, self._after) if self._config.by == "reconstruction" else 0
 
     @property
@@ -76,7 +76,7 @@ class Pruning(Compression):
         return {name: f"{was} -> {now} ({now / was - 1:+.0%})" for name, (was, now) in told.items() if was != now}
 
     def sizes(self, stage: int) -> Sizes:
-        """Those of the model in a stage."""
+        """The sizes of the model in a stage."""
         return self._before.towards(self._after, (stage + 1) / self.stages, self._config.multiple)
 
     def blank(self, stage: int) -> nn.Module:
@@ -87,7 +87,7 @@ class Pruning(Compression):
         return blank_own(self.parent.configuration, self.sizes(stage))
 
     def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
-        """See `Compression`: parts are removed, and what stays makes up for them if it is to."""
+        """See `Compression`: removes parts, and lets the rest compensate for them if the recipe says so."""
         config, parent, sizes = self._config, self.parent, self.sizes(stage)
         told = [config.by] * self._loses + [config.experts_by] * (config.experts is not None)
         watch.tell(f"round {stage + 1} of {self.stages}: scores by {' and '.join(told)}")
@@ -104,7 +104,7 @@ class Pruning(Compression):
         return cut_dense(model, choose(dense_scores(model, network, parent.prefix, config, blocks), sizes), sizes)
 
     def parts(self, tried: Tried) -> Iterator[Part]:
-        """See `Compression`: each round takes about as much as the first one."""
+        """See `Compression`: each round takes about as long as the first one."""
         config, parent, sizes, model = self._config, self.parent, self.sizes(0), self.parent.load()
         if isinstance(model, TuiliForCausalLM):
             found = own_parts(model, config, sizes, tried.block, self._reconstructs)
@@ -117,7 +117,7 @@ class Pruning(Compression):
 
     @property
     def _loses(self) -> bool:
-        """Whether neurons or heads go."""
+        """Whether neurons or heads are removed."""
         return bool(self._config.share or self._config.key_value_heads)
 
     @property

@@ -11,25 +11,25 @@ from tuili.config import Config
 
 
 class PruneConfig(Config):
-    """What is removed, by which scores, in how many rounds, and how the model recovers from it."""
+    """What is removed, by which scores, in how many rounds, and how the model recovers."""
 
     share: float = Field(0.3, ge=0, lt=1)
-    """Of the neurons of every feed-forward layer and of every expert, the share that is removed at least."""
+    """The smallest share of the neurons of every feed-forward layer and of every expert that is removed."""
     by: Literal["magnitude", "activation", "reconstruction"] = "reconstruction"
-    """Scores of neurons and heads: the norm of their weights, or of what they add to the stream on samples, or what is
-    lost where those that stay make up for them, which they then do."""
+    """Scores of neurons and heads: the norm of their weights; the norm of their contribution to the stream on samples;
+    or the loss if the remaining ones compensate for them, which is then done."""
     rounds: PositiveInt = 1
-    """In which it is removed, with recovery behind each."""
+    """Rounds of removal, each followed by recovery."""
     multiple: PositiveInt = 16
-    """What the widths that stay are multiples of."""
+    """The remaining widths are multiples of this."""
     key_value_heads: PositiveInt | None = None
-    """Heads of keys and values that stay in each layer, with the heads of queries that read them; none for all."""
+    """Key-value heads that stay in each layer, with the query heads that read them; none for all."""
     experts: PositiveInt | None = None
     """Experts that stay in each layer; none for all."""
     experts_by: Literal["reap", "frequency"] = "reap"
-    """Scores of experts: the norm of what they add, weighted by the router, or how often they are chosen."""
+    """Scores of experts: the norm of their contribution, weighted by the router, or how often they are chosen."""
     samples: PositiveInt = 1000
-    """Documents that scores are taken on, but for those by magnitude."""
+    """Documents for the scores, except scores by magnitude."""
     healing: HealingConfig = HealingConfig()
 
     @model_validator(mode="after")

@@ -1,12 +1,12 @@
-"""Which inputs of a matrix can be spared, where those that stay make up for them: the Optimal Brain Surgeon of Hassibi
-and Stork 1993, for whole columns as in ZipLM (Kurtic et al. 2023, arXiv 2302.04089).
+"""Chooses which inputs of a matrix can be removed if the remaining ones compensate: the Optimal Brain Surgeon of
+Hassibi and Stork 1993, for whole columns as in ZipLM (Kurtic et al. 2023, arXiv 2302.04089).
 
-With inputs x of second moment S = E[x xᵀ] and H = S⁻¹, removing the columns J of W loses tr(W_J (H_JJ)⁻¹ W_Jᵀ) of the
-mean square of W x, where the others change so that this is least: by -W_J (H_JJ)⁻¹ H_J. What is left has the inverse
-moment H - H_Jᵀ (H_JJ)⁻¹ H_J, and so columns can go one behind the other.
+For inputs x with second moment S = E[x xᵀ] and H = S⁻¹, removing the columns J of W loses tr(W_J (H_JJ)⁻¹ W_Jᵀ) of the
+mean square of W x, if the other columns change by -W_J (H_JJ)⁻¹ H_J, which minimises the loss. The remaining inputs
+have the inverse moment H - H_Jᵀ (H_JJ)⁻¹ H_J, so columns can be removed one after the other.
 
 Dimensions: E matrices of a stack, O outputs, I inputs, G groups of as many inputs each, W inputs of a group, J inputs
-that go.
+that are removed.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from tuili.compress.watch import Watch
 from tuili.store import DenseShape, ModelShape
 
 PASSES = 128
-"""In as many are groups removed at most, several at a time: each pass changes the whole inverse."""
+"""The most passes in which groups are removed, several at a time: each pass changes the whole inverse."""
 DAMPING = 1e-4
-"""Of the mean variance of a stack's inputs, the share that is added to each."""
+"""The share of the mean variance of a stack's inputs that is added to each."""
 
 
 @dataclass(frozen=True)
 class Spared:
-    """Parts of a kind that some layers can spare. what: the kind, for readers. layers: what was measured of each. find:
-    gives the parts of one that stay, for which its weights then make up."""
+    """Parts of a kind that some layers can lose. what: the kind, for readers. layers: the measurements of each. find:
+    returns the parts of a layer that stay, after changing its weights to compensate."""
 
     what: str
     layers: Sequence[Any]
     find: Callable[[Any], Tensor]
 
     def found(self, watch: Watch) -> list[Tensor]:
-        """What stays of each layer."""
+        """The parts of each layer that stay."""
         return [self.find(layer) for layer in watch.counted(self.layers, self.what, "layers")]
 
     @property
     def part(self) -> Part:
-        """What all layers take, by the first one."""
+        """The time trial of all layers, by the first one."""
 
         def attempt() -> float:
             self.find(self.layers[0])
@@ -56,7 +56,7 @@ class Spared:
 
 
 def reconstruction_bytes(shape: ModelShape | DenseShape, sizes: Sizes) -> int:
-    """Those of the second moments by which it is found what stays of a model that is to have these sizes."""
+    """Bytes of the second moments needed to choose what stays when a model is cut to these sizes."""
     before = Sizes.of(shape)
     narrower = (sizes.feed_forward, sizes.expert) != (before.feed_forward, before.expert)
     losing = ("down_proj",) * narrower + ("o_proj",) * (sizes.heads < before.heads)
@@ -65,8 +65,8 @@ def reconstruction_bytes(shape: ModelShape | DenseShape, sizes: Sizes) -> int:
 
 @torch.no_grad()
 def reconstruct_layers(moments: Sequence[InputMoments], parts: int, keep: int) -> Tensor:
-    """The parts that stay of what layers get, the same of all layers, [`keep`]: each is as many inputs. The layers'
-    weights make up for what goes. The moments are of products."""
+    """The parts of the layers' inputs that stay, the same in all layers, [`keep`]: each part has the same number of
+    inputs. Changes the layers' weights to compensate for removed parts. The moments are of products."""
     if keep == parts:
         return torch.arange(parts)
     weights: list[Tensor] = [one.layer.weight for one in moments]
@@ -79,9 +79,9 @@ def reconstruct_layers(moments: Sequence[InputMoments], parts: int, keep: int) -
 
 @torch.no_grad()
 def reconstruct_experts(moments: ExpertMoments, keep: int) -> Tensor:
-    """The neurons that stay of each expert of a layer, [E, `keep`]; the weights behind them make up for those that go.
+    """The neurons that stay of each expert of a layer, [E, `keep`]; changes the weights after them to compensate.
 
-    The moments are of products. Of an expert that no sample has chosen, neurons go by their weights alone.
+    The moments are of products. For an expert that no sample has chosen, the weights alone decide which neurons go.
     """
     weight_EMF = moments.layer.experts.down_proj
     experts, _, neurons = weight_EMF.shape
@@ -95,10 +95,10 @@ def reconstruct_experts(moments: ExpertMoments, keep: int) -> Tensor:
 def reconstruct(
     weight_EOI: Tensor, moment_EII: Tensor, groups: int, keep: int, *, together: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """The groups of inputs that stay of each matrix, [E, `keep`], rising, and the matrices that do best with them.
+    """The groups of inputs that stay of each matrix, [E, `keep`], rising, and the best matrices that use only them.
 
     moment_EII: the second moments of their inputs. together: whether the same groups stay in all. The matrices are
-    float64; columns that go are 0 in them.
+    float64; removed columns are 0.
     """
     weight_EOI, moment_EII = weight_EOI.detach().double().cpu(), damped(moment_EII, DAMPING)
     kept_EG = _chosen(weight_EOI.clone(), torch.linalg.inv(moment_EII), groups, keep, together)
@@ -111,7 +111,7 @@ def inputs_of(group_En: Tensor, width: int) -> Tensor:
 
 
 def _chosen(weight_EOI: Tensor, inverse_EII: Tensor, groups: int, keep: int, together: bool) -> Tensor:
-    """The groups that stay; weights and inverse are changed."""
+    """The groups that stay. Modifies the weights and the inverse."""
     width, left = weight_EOI.shape[2] // groups, groups - keep
     assert left >= 0, f"{keep} of {groups} cannot stay"
     at_a_time = math.ceil(left / PASSES)
@@ -129,7 +129,7 @@ def _chosen(weight_EOI: Tensor, inverse_EII: Tensor, groups: int, keep: int, tog
 
 
 def _losses(weight_EOI: Tensor, inverse_EII: Tensor, width: int) -> Tensor:
-    """What removing each group alone loses, [E, G]."""
+    """The loss from removing each group alone, [E, G]."""
     stack, _, inputs = weight_EOI.shape
     blocks = inverse_EII.view(stack, inputs // width, width, inputs // width, width)
     block_EGWW = blocks.diagonal(dim1=1, dim2=3).movedim(-1, 1)
@@ -139,20 +139,20 @@ def _losses(weight_EOI: Tensor, inverse_EII: Tensor, width: int) -> Tensor:
 
 
 def _remove(weight_EOI: Tensor, inverse_EII: Tensor, gone_EJ: Tensor) -> None:
-    """Remove inputs from both; in the inverse they become inputs that no other depends on, with weights of 0."""
+    """Remove inputs from both; in the inverse they become independent of all others, with weights of 0."""
     row_EJI = inverse_EII.take_along_dim(gone_EJ[:, :, None], 1)
     block_EJJ = row_EJI.take_along_dim(gone_EJ[:, None], 2)
     change_EJI = torch.linalg.solve(block_EJJ, row_EJI)
     weight_EOI -= weight_EOI.take_along_dim(gone_EJ[:, None], 2) @ change_EJI
     inverse_EII -= row_EJI.mT @ change_EJI
-    for number, gone_J in enumerate(gone_EJ):  # what rounding has left
+    for number, gone_J in enumerate(gone_EJ):  # clears rounding errors
         weight_EOI[number, :, gone_J] = 0.0
         inverse_EII[number, gone_J], inverse_EII[number, :, gone_J] = 0.0, 0.0
         inverse_EII[number, gone_J, gone_J] = 1.0
 
 
 def _fitted(weight_EOI: Tensor, moment_EII: Tensor, kept_EJ: Tensor) -> Tensor:
-    """The matrices with these columns alone whose outputs differ least, by the normal equations."""
+    """The matrices that use only these columns and whose outputs differ least, by the normal equations."""
     row_EJI = moment_EII.take_along_dim(kept_EJ[:, :, None], 1)
     block_EJJ = row_EJI.take_along_dim(kept_EJ[:, None], 2)
     fitted_EJO = torch.linalg.solve(block_EJJ, row_EJI @ weight_EOI.mT)

@@ -12,7 +12,7 @@ from tuili.store import DenseShape, ModelShape
 
 @dataclass(frozen=True)
 class Sizes:
-    """What pruning changes. A model without experts has 0 of them.
+    """The sizes that pruning changes. A model without experts has 0 for theirs.
 
     feed_forward, expert: neurons of a dense feed-forward layer and of an expert. experts, heads: of a layer; heads are
     those of keys and values.
@@ -25,15 +25,15 @@ class Sizes:
 
     @classmethod
     def of(cls, shape: ModelShape | DenseShape) -> Sizes:
-        """Those of a model."""
+        """The sizes of a model."""
         if isinstance(shape, DenseShape):
             return cls(shape.intermediate_size, 0, 0, shape.num_key_value_heads)
         inner, experts = shape.moe_intermediate_size, shape.num_experts
         return cls(shape.intermediate_size, inner, experts, shape.num_key_value_heads)
 
     def towards(self, last: Sizes, part: float, multiple: int) -> Sizes:
-        """Sizes on the way from these to the last ones, at a part of it from 0 to 1. Widths are multiples, as the last
-        ones are, or still these."""
+        """Sizes at a fraction `part` (0 to 1) of the way from these to the last ones. Widths differ from the last ones
+        by multiples, or are still these."""
 
         def on_the_way(name: str) -> int:
             before, after = getattr(self, name), getattr(last, name)
@@ -43,7 +43,7 @@ class Sizes:
         return Sizes(*(on_the_way(field.name) for field in fields(self)))
 
     def shape_from(self, shape: ModelShape | DenseShape) -> ModelShape | DenseShape:
-        """The shape of a model that has these sizes in place of its own."""
+        """The shape of a model with its sizes replaced by these."""
         queries = shape.num_attention_heads // shape.num_key_value_heads * self.heads
         heads: dict[str, Any] = {"num_attention_heads": queries, "num_key_value_heads": self.heads}
         if isinstance(shape, DenseShape):
@@ -54,7 +54,7 @@ class Sizes:
 
 
 def pruned_sizes(shape: ModelShape | DenseShape, config: PruneConfig) -> Sizes:
-    """What a pruning leaves of a model. Raises `InputError` where that is nothing, or more than there is."""
+    """The sizes that a pruning leaves of a model. Raises `InputError` if that is nothing, or more than there is."""
     now = Sizes.of(shape)
     feed_forward = _width("a feed-forward layer", now.feed_forward, config)
     expert = _width("an expert", now.expert, config) if now.experts else 0
@@ -73,7 +73,7 @@ def pruned_sizes(shape: ModelShape | DenseShape, config: PruneConfig) -> Sizes:
 
 
 def _width(place: str, neurons: int, config: PruneConfig) -> int:
-    """The largest multiple that leaves out the share at least."""
+    """The largest multiple that removes at least the share."""
     if not config.share:
         return neurons
     width = int((1 - config.share) * neurons / config.multiple + 1e-9) * config.multiple

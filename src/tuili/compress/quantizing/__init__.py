@@ -1,4 +1,4 @@
-"""Quantisation: a model learns to predict in whole numbers what it predicted in full ones, or is only rounded.
+"""Quantisation: a model learns to predict in integers what it predicted in floating point, or is only rounded.
 
-`recipe` has the settings, `quantize` what becomes of a model of either kind, `compensation` how 4 bits are rounded.
+`recipe` has the settings, `quantize` the changes to either kind of model, `compensation` the rounding to 4 bits.
 """

@@ -1,10 +1,10 @@
-"""Weights that are rounded input by input, where the inputs that follow make up for what rounding loses: GPTQ (Frantar
-et al. 2022, arXiv 2210.17323).
+"""Rounds weights input by input, with later inputs compensating for the loss: GPTQ (Frantar et al. 2022,
+arXiv 2210.17323).
 
-With inputs x of second moment S = E[x xᵀ] and S⁻¹ = Uᵀ U, what rounding adds to the weights of input i is best made up
-for by taking its U_ij / U_ii away from those of each later input j, and what is left of it counts by 1 / U_ii². A scale
-is the best of some for the weights as they are when their turn comes. The largest weight of a scale always gets the
-number -8, so that what comes out is rounded to itself.
+For inputs x with second moment S = E[x xᵀ] and S⁻¹ = Uᵀ U, the best compensation for the rounding error in the weights
+of input i is to subtract U_ij / U_ii times the error from the weights of each later input j; the remaining loss counts
+by 1 / U_ii². Each scale is the best of several for the weights at the time when they are rounded. The largest weight of
+a scale always gets the number -8, so that rounding the result again does not change it.
 
 A dense matrix is a stack of one. Dimensions: E matrices of a stack, O outputs, I inputs, G inputs of a scale.
 """
@@ -19,14 +19,14 @@ from tuili.model import mixed
 from tuili.store import WEIGHT_GROUP
 
 CLIPPED = (1.0, 0.95, 0.9, 0.85, 0.8)
-"""Scales that are tried: that by which nothing is clipped, times these."""
+"""Scales that are tried: the one that clips nothing, times each of these."""
 DAMPING = 1e-2
-"""Of the mean variance of a stack's inputs, the share that is added to each, as in GPTQ."""
+"""The share of the mean variance of a stack's inputs that is added to each, as in GPTQ."""
 
 
 @torch.no_grad()
 def inverse_factors(moment_EII: Tensor, mixing: int) -> Tensor:
-    """U [E, I, I] for second moments of inputs whose blocks are still to be mixed. mixing: the inputs of a block; 0 for
+    """U [E, I, I] for second moments of inputs whose blocks are not yet mixed. mixing: the inputs of a block; 0 for
     none."""
     moment_EII = damped(mixed(mixed(moment_EII.double(), mixing).mT, mixing), DAMPING)
     upper_EII: Tensor = torch.linalg.cholesky(torch.linalg.inv(moment_EII), upper=True)
@@ -35,8 +35,8 @@ def inverse_factors(moment_EII: Tensor, mixing: int) -> Tensor:
 
 @torch.no_grad()
 def compensated(weight_EOI: Tensor, upper_EII: Tensor, mixing: int) -> Tensor:
-    """Weights that `round_weight` takes as they are in 4 bits, once their blocks are mixed, float64. upper_EII: as
-    `inverse_factors` gives it for their inputs."""
+    """Weights, float64, that `round_weight` leaves unchanged in 4 bits after mixing their blocks. upper_EII: the result
+    of `inverse_factors` for their inputs."""
     weight_EOI = mixed(weight_EOI.double() / max(1, mixing), mixing)
     upper_EII = upper_EII.to(weight_EOI.device)
     for begin in range(0, weight_EOI.shape[-1], WEIGHT_GROUP):
@@ -48,7 +48,7 @@ def compensated(weight_EOI: Tensor, upper_EII: Tensor, mixing: int) -> Tensor:
 
 
 def _group(weight_EOG: Tensor, upper_EGG: Tensor) -> tuple[Tensor, Tensor]:
-    """The weights of one scale, rounded, and for each of them what later inputs have to make up for."""
+    """The rounded weights of one scale, and the error of each that later inputs have to compensate for."""
     scale_EO1 = best_scales(weight_EOG, upper_EGG.diagonal(dim1=1, dim2=2)[:, None])
     largest_EO = weight_EOG.abs().argmax(-1)
     left_EOG, error_EOG = weight_EOG.clone(), torch.empty_like(weight_EOG)
@@ -63,8 +63,8 @@ def _group(weight_EOG: Tensor, upper_EGG: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def best_scales(weight_EOG: Tensor, deviation_E1G: Tensor) -> Tensor:
-    """The scales [E, O, 1], numbers of fp16, by which weights lose least. deviation_E1G: by its square what is lost of
-    an input is divided."""
+    """The scales [E, O, 1], representable in fp16, with the least loss. deviation_E1G: its square divides the loss of
+    each input."""
     largest_EO1 = weight_EOG.gather(-1, weight_EOG.abs().argmax(-1, keepdim=True))
     scale_CEO1 = torch.stack([(clipped * largest_EO1 / -8).half().double() for clipped in CLIPPED])
     lost_CEOG = (weight_EOG - _numbers(weight_EOG, scale_CEO1) * scale_CEO1) / deviation_E1G
@@ -73,5 +73,5 @@ def best_scales(weight_EOG: Tensor, deviation_E1G: Tensor) -> Tensor:
 
 
 def _numbers(weight: Tensor, scale: Tensor) -> Tensor:
-    """The whole numbers for weights by their scales; 0 by a scale of 0."""
+    """The integers for weights at their scales; 0 for a scale of 0."""
     return (weight / torch.where(scale == 0, 1.0, scale)).round().clamp(-8, 7)

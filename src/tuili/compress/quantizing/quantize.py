@@ -1,6 +1,6 @@
-"""Quantisation as a `Compression`: products are rounded, and weights of 4 bits make up for that before they learn.
+"""Quantisation as a `Compression`: products are rounded, and 4-bit weights compensate for that before they learn.
 
-What is rounded, and how, is left to `tuili.model`, and to `tuili.posttrain` for imported models.
+`tuili.model` does the rounding, and `tuili.posttrain` does it for imported models.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _BYTES = {"I8": 1, "U8": 1, "F16": 2, "F32": 4}
 
 
 class Quantizing(Compression):
-    """One model in whole numbers, in one stage."""
+    """The quantisation of one model, in one stage."""
 
     step = "quantize"
 
@@ -70,12 +70,12 @@ class Quantizing(Compression):
 
     @property
     def shape(self) -> ModelShape | DenseShape:
-        """See `Compression`: as before, in fewer bits."""
+        """See `Compression`: unchanged, as only the bits are fewer."""
         return self.parent.shape
 
     @property
     def sample_bytes(self) -> int:
-        """See `Compression`: second moments of the inputs of matrices of 4 bits."""
+        """See `Compression`: second moments of the inputs of 4-bit matrices."""
         if not self._config.compensates:
             return 0
         return moment_bytes(self.parent.shape, lambda name, inputs: self._quantization.bits(inputs) == 4)
@@ -98,7 +98,7 @@ class Quantizing(Compression):
 
     @property
     def figures(self) -> Mapping[str, float]:
-        """See `Compression`: of w4a8, the share of weights that have 4 bits."""
+        """See `Compression`: for w4a8, the share of weights that have 4 bits."""
         if self._config.numbers != "w4a8":
             return {}
         return {"four_bits": four_bit_share(self.parent.shape, self._quantization)}
@@ -110,7 +110,7 @@ class Quantizing(Compression):
         return self._rounding(self.parent.load())
 
     def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
-        """See `Compression`: products are rounded, and weights make up for that if they are to; else they stay."""
+        """See `Compression`: rounds products, after changing weights to compensate if the recipe says so."""
         if self._config.compensates:
             watch.tell(f"compensation for rounding, on {self._config.samples} documents")
             self._compensate(model, samples(self._config.samples), watch)
@@ -120,7 +120,7 @@ class Quantizing(Compression):
     def _compensate(self, model: nn.Module, blocks: Iterable[Block], watch: Watch) -> None:
         weights, mixing = self._of_4_bits(model), self._mixing
         moments = self._moments(model, weights, blocks)
-        last: Tensor | None = None  # matrices with the same inputs, such as those of queries and keys, stand together
+        last: Tensor | None = None  # matrices with the same inputs, such as queries and keys, are adjacent
         for name in watch.counted([*weights], "compensation", "matrices"):
             weight, moment_EII = weights[name], moments.pop(name)
             block = mixing(weight.shape[-1])
@@ -130,7 +130,7 @@ class Quantizing(Compression):
             weight.copy_(compensated(stack_EOI, upper_EII, block).view_as(weight))
 
     def parts(self, tried: Tried) -> Iterator[Part]:
-        """See `Compression`: matrices are tried by one of each size."""
+        """See `Compression`: tries one matrix of each size."""
         if not self._config.compensates:
             return
         model, moments = self.parent.load(), dict[str, Tensor]()
@@ -147,7 +147,7 @@ class Quantizing(Compression):
         return 1.0
 
     def _of_4_bits(self, model: nn.Module) -> dict[str, Tensor]:
-        """The matrices that become weights of 4 bits, by their names below `model`."""
+        """The matrices that get 4-bit weights, by their names below `model`."""
         bits = self._quantization.bits
         return {name: weight for name, weight in rounded_matrices(model).items() if bits(weight.shape[-1]) == 4}
 
@@ -161,12 +161,12 @@ class Quantizing(Compression):
 
     @property
     def _mixing(self) -> Callable[[int], int]:
-        """The inputs of a block that are mixed, by their number."""
+        """Returns how many inputs a mixed block has, from the number of inputs."""
         return self._quantization.mixing if isinstance(self.parent, OwnParent) else mixing_of
 
     def write(self, network: Network, fresh: Path) -> None:
-        """See `Compression`: whole numbers with their scales. What is rounded of an imported model are the weights as
-        its parent's folder would keep them; it becomes a model of Tuili's own type, which knows of whole numbers."""
+        """See `Compression`: writes integers with their scales. The weights of an imported model are rounded from the
+        values that its parent's folder would store; it becomes a model of Tuili's own type, which supports integers."""
         if isinstance(self.parent, OwnParent):
             write_model_files(fresh, cast(TuiliForCausalLM, network.model), self.parent.stored.tokenizer)
             return
@@ -186,9 +186,9 @@ class Quantizing(Compression):
 
 
 def rounded_matrices(model: nn.Module) -> dict[str, Tensor]:
-    """The weights [O, I] of the linear layers of a model that are rounded, and [E, O, I] of experts that are not
-    factors, by their names below `model`. A head is not among them: it keeps 8 bits."""
-    network: Any = model.model  # of both kinds
+    """The weights [O, I] of the rounded linear layers of a model, and [E, O, I] of experts that are not factors, by
+    their names below `model`. The head is excluded: it keeps 8 bits."""
+    network: Any = model.model  # for both kinds
     found: dict[str, Tensor] = {}
     for name, module in network.named_modules():
         if isinstance(module, Experts):
@@ -199,7 +199,7 @@ def rounded_matrices(model: nn.Module) -> dict[str, Tensor]:
 
 
 def stored_bytes(shape: ModelShape | DenseShape, quantization: Quantization, full: int = 4) -> int:
-    """How many bytes the weights of a model take in a folder. full: those of a number that is not whole."""
+    """How many bytes the weights of a model take in a folder. full: the bytes of a number that is not an integer."""
     if isinstance(shape, DenseShape):
         stored, kinds = stored_dense(replace(shape, quantization=quantization))
     else:
@@ -209,7 +209,7 @@ def stored_bytes(shape: ModelShape | DenseShape, quantization: Quantization, ful
 
 
 def four_bit_share(shape: ModelShape | DenseShape, quantization: Quantization) -> float:
-    """Of the weights in whole numbers but for the embedding, the share that has 4 bits."""
+    """The share of the integer weights, excluding the embedding, that has 4 bits."""
     counts = {4: 0, 8: 0}
     shapes = dense_tensor_shapes(shape) if isinstance(shape, DenseShape) else tensor_shapes(shape)
     for name, sizes in shapes.items():
@@ -220,7 +220,7 @@ def four_bit_share(shape: ModelShape | DenseShape, quantization: Quantization) -
 
 def _check_imported(parent: ImportedParent, config: QuantizeConfig) -> None:
     learnt, stored = (str(dtype).removeprefix("torch.") for dtype in (parent.compute_dtype, parent.dtype))
-    if config.healing.steps and learnt != stored:  # what was learnt would be rounded twice
+    if config.healing.steps and learnt != stored:  # the learnt weights would be rounded twice
         remedy = "leave it at auto" if config.healing.precision != "auto" else "store it in bfloat16 or float32 before"
         raise InputError(
             f"quantize.healing.precision = {config.healing.precision}: {parent.path} is stored in {stored}, and would "

@@ -1,5 +1,5 @@
-"""The schema of a recipe that lets a finished model learn whole numbers. Its one key is `quantize`; while a model is
-trained from the start, the section `qat` of its recipe does the same."""
+"""The schema of a recipe that quantises a finished model. Its one key is `quantize`; for a model trained from scratch,
+the section `qat` of its training recipe does the same."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from tuili.store import Quantization, WholeNumbers
 
 
 class QuantizeHealing(HealingConfig):
-    """Learning numbers in which the model is nearly what it was: fast steps would take it away from that."""
+    """Learning integers with which the model is nearly unchanged: a high learning rate would move it away."""
 
     steps: NonNegativeInt = 500
     learning_rate: LearningRate = 2e-5
 
 
 class QuantizeConfig(Config):
-    """The numbers that a model learns, and how long it learns them."""
+    """The integers that a model learns, and for how long."""
 
     numbers: WholeNumbers = "int8"
     """`int8`: weights by output, and inputs by token. `w4a8`: weights of 4 bits in groups of 32 inputs."""
     cache: Literal["int8"] | None = None
-    """Whether keys and values are rounded, too."""
+    """Whether keys and values are rounded too."""
     rounding: Literal["nearest", "compensated"] | None = None
-    """How weights of 4 bits are rounded before they learn: each to the nearest number, or one behind the other so that
-    those that follow make up for what is lost on samples. None: `compensated` where there are such weights."""
+    """How 4-bit weights are rounded before they learn: each to the nearest integer, or one after the other, with later
+    ones compensating for the loss on samples. None: `compensated` if there are such weights."""
     samples: PositiveInt = 1000
-    """Documents that compensation is measured on."""
+    """Documents on which compensation is measured."""
     healing: QuantizeHealing = QuantizeHealing()
-    """No steps: weights are rounded, and do not learn."""
+    """With no steps, weights are rounded and do not learn."""
 
     @model_validator(mode="after")
     def _effective(self) -> QuantizeConfig:
@@ -45,21 +45,21 @@ class QuantizeConfig(Config):
 
     @property
     def compensates(self) -> bool:
-        """Whether weights make up for what rounding loses."""
+        """Whether weights compensate for the loss of rounding."""
         return self.numbers == "w4a8" and self.rounding != "nearest"
 
     @property
     def quantization(self) -> Quantization:
-        """Both as a configuration has them."""
+        """The numbers and the cache in the form of a configuration."""
         return Quantization(self.numbers, self.cache)
 
     @property
     def rounded(self) -> Quantization | None:
-        """The same where weights are rounded as they are; none where they learn."""
+        """The same if weights are rounded without learning; None if they learn."""
         return None if self.healing.steps else self.quantization
 
 
 class QuantizeRecipe(Config):
-    """A recipe that lets a model learn whole numbers."""
+    """A recipe that quantises a model."""
 
     quantize: QuantizeConfig = QuantizeConfig()

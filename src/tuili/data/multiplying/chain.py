@@ -1,7 +1,7 @@
-"""Steps as calculations of which the numbers can be replaced: `48 / 2 = 24` has the numbers 48 and 2 and a result.
+"""Steps as calculations whose numbers can be replaced: `48 / 2 = 24` has the numbers 48 and 2 and a result.
 
-Only `+ - * /`, signs and percent signs are known here. Where each number comes from is left to `tracing`; whether a new
-step holds, to the checker.
+This module knows only `+ - * /`, signs and percent signs. `tracing` decides where each number comes from; the checker
+decides whether a new step holds.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ _UNARY = frozenset("-%")
 _MAX_PLACES = 6
 
 Exact: TypeAlias = int | Fraction
-"""A number as it is worked with: whole ones are integers, which are several times as fast."""
+"""A number for calculations. Whole numbers are integers, which are several times as fast."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
-    """One step. `program` is the left side in postfix: the place of a number in `numbers`, or an operator."""
+    """One step. `program` is the left side in postfix: indices into `numbers`, and operators."""
 
     left: terms.Term
     numbers: tuple[terms.Number, ...]
     program: tuple[int | str, ...]
     result: terms.Number
     added: frozenset[int]
-    """The places of numbers that are added or taken away: of units, few are."""
+    """The indices of numbers that are added or subtracted: such numbers are rarely units."""
 
     def work_out(self, values: Sequence[Exact]) -> Iterator[Exact]:
-        """The value of every operation, in order, with other numbers. Raises `ZeroDivisionError`."""
+        """Yield the value of every operation, in order, with other numbers. Raises `ZeroDivisionError`."""
         stack = list[Exact]()
         for part in self.program:
             if isinstance(part, int):
@@ -57,7 +57,7 @@ class Calculation:
             yield value
 
     def rewritten(self, values: Sequence[Exact], result: Exact) -> str:
-        """The step with other numbers and their result."""
+        """Write the step with other numbers and their result."""
         literals = iter([written_like(value, number) for value, number in zip(values, self.numbers, strict=True)])
         return render(
             terms.Claim(terms.Compare(_replaced(self.left, literals), (("=", written_like(result, self.result)),)))
@@ -65,7 +65,7 @@ class Calculation:
 
 
 def read_calculation(step: str) -> Calculation | None:
-    """A step as a calculation; None where it is anything else, such as `12 = 12`, which hides what gives 12."""
+    """Read a step as a calculation; None for anything else, such as `12 = 12`, which hides the origin of 12."""
     match parse(step):
         case terms.Claim(relation=terms.Compare(first=left, rest=(("=", terms.Number() as result),))):
             numbers, program, added = list[terms.Number](), list[int | str](), set[int]()
@@ -75,7 +75,7 @@ def read_calculation(step: str) -> Calculation | None:
 
 
 def exact(value: Exact) -> Exact:
-    """The same number, as an integer where it is whole."""
+    """The same number, as an integer if it is whole."""
     return value if isinstance(value, int) or value.denominator != 1 else value.numerator
 
 
@@ -86,12 +86,12 @@ def _quotient(dividend: Exact, divisor: Exact) -> Exact:
 
 
 def decimal_places(value: Exact) -> int | None:
-    """How many places write a number out; None where too many would be needed."""
+    """The number of decimal places that write a number exactly; None if too many would be needed."""
     return next((places for places in range(_MAX_PLACES + 1) if 10**places % value.denominator == 0), None)
 
 
 def written_like(value: Exact, number: terms.Number) -> terms.Number:
-    """A number with as many places as it needs, or two where another is written so without need, as prices are."""
+    """A number with as few places as possible, or two if the other has two without need, as prices do."""
     if value == number.value:
         return number
     places = decimal_places(value)

@@ -1,8 +1,8 @@
-"""Draws other values for the numbers of a question, such that its story stays as plausible as it was.
+"""Draws other values for the numbers of a question, so that its story stays as plausible as before.
 
-Whole results stay whole, positive ones positive, sizes stay in their range, order stays, and no two different numbers
-become equal. Values are drawn at random; where a condition fails, one number that it depends on is tried in its other
-values.
+Whole results stay whole, positive results stay positive, sizes stay in their range, the order is kept, and no two
+different numbers become equal. Values are drawn at random; if a condition fails, other values are tried for one number
+that it depends on.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from tuili.data.multiplying.tracing import Plan
 _MOST_TRIES = 24
 _MOST_SCANNED = 48
 _MOST_HOURS = 14
-"""Of a day, where the original had no more."""
+"""The maximum hours of a day, if the original had no more."""
 _WIDEST = Fraction(4)
-"""By what factor a result may differ from the original's."""
+"""The maximum factor by which a result may differ from the original result."""
 _WIDEST_OF_AGES = Fraction(3, 2)
-"""The same where the text tells ages."""
+"""The same for a text that mentions ages."""
 _OLDEST = 100
-"""In years, where the original has none older."""
+"""The maximum age in years, if the original has none above it."""
 
 
 class Drawing:
-    """Draws values by a plan. `values` gives those of the variables, `results` those of the steps."""
+    """Draws values according to a plan."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -53,11 +53,11 @@ class Drawing:
 
     @property
     def possible(self) -> bool:
-        """Whether a number has another value."""
+        """Whether any number can have another value."""
         return bool(self._choices)
 
     def draw(self, rng: random.Random) -> tuple[list[Exact], list[list[Exact]]] | None:
-        """Values of the variables, and of the numbers and the result of each step; None where none were found."""
+        """Draw values of the variables, and the numbers and the result of each step; None if none were found."""
         for _ in range(_MOST_TRIES):
             values = list(self._original)
             for number, choices in self._choices.items():
@@ -68,7 +68,7 @@ class Drawing:
         return None
 
     def _mend(self, values: list[Exact], rng: random.Random) -> list[list[Exact]] | None:
-        """Work all steps out, changing values in place where a step is implausible."""
+        """Compute all steps, changing values in place if a step is implausible."""
         for _ in range(len(self._plan.steps) + 1):
             failed, worked = self._work_out(values)
             if failed is None:
@@ -80,7 +80,7 @@ class Drawing:
         return None
 
     def _scan(self, values: list[Exact], number: int, failed: int, rng: random.Random) -> bool:
-        """Whether another value of a variable leads past the step that failed; it is then in `values`."""
+        """Whether another value of a variable makes the failed step plausible; `values` then contains it."""
         before, choices = values[number], self._choices[number]
         for value in rng.sample(choices, min(len(choices), _MOST_SCANNED)):
             values[number] = value
@@ -91,7 +91,7 @@ class Drawing:
         return False
 
     def _work_out(self, values: Sequence[Exact], until: int | None = None) -> tuple[int | None, list[list[Exact]]]:
-        """The first step that is implausible, if any, and the numbers of each step with its result behind them."""
+        """The first implausible step, if any, and the numbers of each step followed by its result."""
         worked = list[list[Exact]]()
         for number, origins in enumerate(self._plan.origins):
             row = [
@@ -106,7 +106,7 @@ class Drawing:
         return None, worked
 
     def _is_plausible(self, number: int, row: list[Exact]) -> bool:
-        """Whether the operations of a step are as before; its result is added to the row."""
+        """Whether the operations of a step resemble the original ones; if so, its result is appended to the row."""
         step = self._plan.steps[number]
         for value, written in zip(row, self._written[number], strict=True):
             if not _is_like(value, written, _WIDEST):
@@ -124,7 +124,7 @@ class Drawing:
         return True
 
     def _is_apart(self, values: Sequence[Exact], worked: Sequence[Sequence[Exact]]) -> bool:
-        """Whether different numbers of the original, in the question or as results, are different still."""
+        """Whether the original's different numbers, in the question or as results, still differ."""
         before = [*self._original, *(step.result.value for step in self._plan.steps)]
         after = [*values, *(row[-1] for row in worked)]
         meant: Mapping[Exact, Exact] = {value: value for value in self._plan.fixed | self._plan.implied}
@@ -135,8 +135,8 @@ class Drawing:
         return tuple(values) != tuple(self._original)
 
     def _is_ordered(self, values: Sequence[Exact], worked: Sequence[Sequence[Exact]]) -> bool:
-        """Whether the numbers of the question, and results that it compares, are in their former order, and days long
-        enough.
+        """Whether the numbers of the question, and results that it compares, keep their order, and days are long enough
+        for their hours.
         """
         if any(values[hours] > _MOST_HOURS * values[days] for hours, days in self._paces):
             return False
@@ -157,7 +157,7 @@ def _value(origin: Origin, written: Exact, values: Sequence[Exact], worked: Sequ
 
 
 def _is_like(new: Exact, old: Exact, widest: Fraction) -> bool:
-    """Whether a value is as plausible as the one that it takes the place of."""
+    """Whether a value is as plausible as the value that it replaces."""
     if new == old:
         return True
     if old == 0 or new == 0 or (new < 0) != (old < 0):

@@ -1,4 +1,4 @@
-"""Changes of a text: which places get which other words, and the text that comes of it."""
+"""Edits of a text: which spans get which new words, and the resulting text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Edit(NamedTuple):
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with its edits, which must not overlap; `a` and `an` before them agree."""
+    """Apply edits, which must not overlap, to the text; `a` and `an` before them are made to agree."""
     parts, done = list[str](), 0
     for edit in sorted(edits):
         assert done <= edit.start

@@ -1,6 +1,6 @@
-"""What the words of a text imply beside its numbers: 12 by `dozen`, 60 by `minutes`, the parts of `2/3`.
+"""The values that a text's words imply in addition to its numbers: 12 by `dozen`, 60 by `minutes`, the parts of `2/3`.
 
-The words and their values are those of `implied.toml`.
+`implied.toml` lists the words and their values.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SHARE = re.compile(
 _REST = re.compile(r"\b(?:rest|remain\w*|left)\b", re.IGNORECASE)
 _WHOLES = frozenset(map(Fraction, (7, 12, 24, 28, 29, 30, 31, 52, 60, 365)))
 UNIVERSAL = frozenset((Fraction(0), Fraction(1)))
-"""What a step may have without a word for it."""
+"""Numbers that a step may contain without a word for them."""
 
 
 def implied_values(text: str) -> frozenset[Fraction]:
@@ -60,17 +60,17 @@ def implied_values(text: str) -> frozenset[Fraction]:
 
 
 def shares(text: str) -> list[frozenset[Fraction]]:
-    """For each share that a text takes of something, such as `half` and `2/3`, what steps may have of it."""
+    """For each share of something in a text, such as `half` or `2/3`, the numbers that steps may use for it."""
     return [implied_values(found[0]) - UNIVERSAL for found in _SHARE.finditer(text.lower())]
 
 
 def wholes(text: str) -> frozenset[Fraction]:
-    """What a text may take something from to come to the rest: the 30 days of a month, in `the remaining days`."""
+    """The wholes from which a text may subtract to get the rest: a month's 30 days, in `the remaining days`."""
     return _WHOLES & implied_values(text) if _REST.search(text) else frozenset()
 
 
 def _add_fraction(found: set[Fraction], above: int, below: int, whole: int) -> None:
-    """A fraction, its parts, what it leaves of one, and one with it."""
+    """Add a fraction, its parts, its difference from one, and its sum with one."""
     value = Fraction(above, below)
     found.update((Fraction(above), Fraction(below), value, 1 - value, 1 + value, whole + value, Fraction(whole)))
     found.update((Fraction(below - above), Fraction(below + above), 100 * value))

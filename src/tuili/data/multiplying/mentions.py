@@ -1,6 +1,6 @@
-"""The numbers of a question, where they stand and how they are written.
+"""The numbers of a question, with their positions and spellings.
 
-Which of them must stay as they are is left to `staying`, what words imply beside them to `implied`.
+`staying` decides which of them must not change; `implied` finds the values that words imply.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _NUMBER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A number of a text: `text[start:end]` is the number alone, without `$` and `%`.
+    """A number of a text: `text[start:end]` is only the number, without `$` and `%`.
 
-    unit: the word behind it, in small letters. scale: what a word behind it multiplies it by, as in `3 dozen`.
+    unit: the word after it, in lower case. scale: the factor given by a word after it, as in `3 dozen`.
     """
 
     start: int
@@ -40,7 +40,7 @@ class Mention:
     scale: int
     before: str
     behind: str
-    """The text around it: some words of it."""
+    """Some of the text before and after the number."""
 
 
 def mentions(text: str) -> list[Mention]:

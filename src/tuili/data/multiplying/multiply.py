@@ -1,6 +1,6 @@
-"""Makes records of a record: other numbers, every step worked out anew by the checker, other names and things.
+"""Makes new records from a record: other numbers, every step recomputed and checked, other names and things.
 
-What may be changed is left to `tracing`, the values to `drawing`, other words to `names` and `things`.
+`tracing` decides what may be changed, `drawing` chooses the values, and `names` and `things` the other words.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _ANSWER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
 def multiply(record: Record, times: int, seed: int, held_back: Collection[str] = ()) -> list[Record]:
-    """Up to `times` records that are made of one, all different. Empty where it cannot be multiplied.
+    """Make up to `times` records from one, all different. Empty if it cannot be multiplied.
 
-    held_back: questions, as `masked_question` gives them, of which none is made, and nothing is made of them: a name or
-    a thing makes no other question. The same arguments give the same records.
+    held_back: questions, as returned by `masked_question`, that must not be made, and not be multiplied, because other
+    names or things do not make another question. The same arguments give the same records.
     """
     made = _multiplied(record, times, seed, held_back)
     return [] if isinstance(made, Refusal) else made
@@ -48,7 +48,7 @@ def multiply_all(
     held_back: Collection[str] = (),
     tell: Callable[[int], None] = lambda read: None,
 ) -> Iterator[Record]:
-    """The records made of many, in their order; `report` counts what became of each. `tell` hears of every record."""
+    """Yield the records made from many, in order; `report` counts the outcomes. `tell` is called for every record."""
     for record in records:
         made = _multiplied(record, times, seed, held_back)
         report.read += 1
@@ -93,7 +93,7 @@ def _multiplied(record: Record, times: int, seed: int, held_back: Collection[str
 
 
 def _plan(record: Record) -> Plan | Refusal:
-    """Where the numbers of a record's steps come from."""
+    """Find where the numbers of a record's steps come from."""
     if record.messages or record.specification is not None:
         return Refusal.OTHER_FORM
     response = split_response(record.response)
@@ -115,7 +115,7 @@ def _plan(record: Record) -> Plan | Refusal:
 
 
 def _written(text: str, plan: Plan, values: Sequence[Exact], words: Sequence[Edit]) -> str:
-    """The question with other numbers, names and things, changed in their places alone."""
+    """Write the question with other numbers, names and things; the rest of the text stays unchanged."""
     edits = [
         Edit(mention.start, mention.end, _number(value, mention))
         for variable, value in zip(plan.variables, values, strict=True)
@@ -126,7 +126,7 @@ def _written(text: str, plan: Plan, values: Sequence[Exact], words: Sequence[Edi
 
 
 def _number(value: Exact, mention: Mention) -> str:
-    """A number written as another one is."""
+    """Write a number in the style of a mention."""
     if mention.in_words:
         word = number_in_words(int(value))
         return word.capitalize() if mention.capital else word
@@ -142,7 +142,7 @@ def _plain(answer: str) -> str:
 
 
 def _answer_like(written: str, value: Exact) -> str:
-    """An answer written as another one is: `$1,250` for `$900,000`."""
+    """Write an answer in the style of another: `$1,250` for `$900,000`."""
     number = terms.Number(Fraction(_plain(written)), len(written.partition(".")[2]))
     whole, point, places = render_term(written_like(value, number)).partition(".")
     whole = f"{int(whole):,}" if "," in written else whole
@@ -150,7 +150,7 @@ def _answer_like(written: str, value: Exact) -> str:
 
 
 def _record(record: Record, plan: Plan, worked: Sequence[Sequence[Exact]], text: str, number: int) -> Record | None:
-    """The new record; None where the checker does not find each of its steps valid."""
+    """Build the new record; None unless the checker finds each of its steps valid."""
     steps = [step.rewritten(row[:-1], row[-1]) for step, row in zip(plan.steps, worked, strict=True)]
     if any(verdict.status is not Status.VALID for verdict in check_chain(steps)):
         return None

@@ -1,6 +1,6 @@
-"""Other first names for those of a text: by `names.toml`, each consistently, of the same gender.
+"""Replaces first names in a text by others of the same gender from `names.toml`, each consistently.
 
-A name is left where it may be something else: a part of a longer name, a place, a second name of the same person.
+A name stays if it may be something else: a part of a longer name, a place, a second name of the same person.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tuili.data.multiplying.edits import Edit
 
 _FILE = Path(__file__).with_name("names.toml")
 _SHARE = 0.9
-"""How often a name that may be replaced is."""
+"""The probability of replacing a name that may be replaced."""
 _WORD = re.compile(r"(?<![\w'’-])([A-Za-z]+)(?![\w-])")
 _GOES_ON = re.compile(r" (?!I\b)[A-Z][a-z]| ?& ?\w")
 _BEFORE = re.compile(r"([A-Za-z]+)\.? $")
@@ -33,7 +33,7 @@ _PRONOUNS = {
 class _Table:
     genders: Mapping[str, str]
     given: Mapping[str, tuple[str, ...]]
-    """By gender, the names that people may get."""
+    """The names that people may get, by gender."""
     words: frozenset[str]
     alike: Mapping[str, int]
     titles: Mapping[str, str]
@@ -53,7 +53,7 @@ def _table() -> _Table:
 
 
 class Names:
-    """The people of a text who may get other names."""
+    """The people in a text who may get other names."""
 
     def __init__(self, text: str) -> None:
         self._lowered = not any(sign.isupper() for sign in re.sub(r"\bI\b", "", text))
@@ -68,7 +68,7 @@ class Names:
             self._people = {}
 
     def edits(self, rng: random.Random) -> list[Edit]:
-        """Edits that give the people other names, each the same in all places."""
+        """Edits that give people other names, each the same in all places."""
         edits, taken = list[Edit](), set[str]()
         for name, matches in self._people.items():
             if rng.random() < _SHARE and (new := self._other(name, taken, rng)) is not None:
@@ -86,7 +86,7 @@ class Names:
         return None
 
     def _places(self) -> dict[str, list[re.Match[str]]]:
-        """Where each name of the lists stands. A name that also stands in other letters is left out."""
+        """The places of each listed name. A name that also occurs in another case is left out."""
         table = _table()
         found = dict[str, list[re.Match[str]]]()
         for match in _WORD.finditer(self._text):
@@ -101,7 +101,7 @@ class Names:
         }
 
     def _is_person(self, match: re.Match[str]) -> bool:
-        """Whether a place of a name is that of a person called by the first name alone."""
+        """Whether a name at this place denotes a person called by the first name alone."""
         if self._lowered:
             return True
         table, before, behind = _table(), self._text[: match.start()], self._text[match.end() :]
@@ -120,7 +120,7 @@ class Names:
         return bool(_BEGINS.search(before[: previous.start()]))
 
     def _disagree(self, name: str) -> bool:
-        """Whether the text speaks of the one that it names by the other gender's pronouns alone."""
+        """Whether the text refers to the named person only by the other gender's pronouns."""
         gender = _table().genders[name]
         if gender not in _PRONOUNS:
             return False
@@ -134,6 +134,6 @@ class Names:
 
 
 def _alike(name: str, other: str) -> bool:
-    """Whether two names may be the same person's."""
+    """Whether two names may denote the same person."""
     alike = _table().alike
     return name[:3] == other[:3] or (name in alike and alike[name] == alike.get(other))

@@ -14,16 +14,16 @@ LARGEST = 99
 PATTERN = (
     rf"(?:(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_SMALL[1:10])}))?|{'|'.join(sorted(_SMALL[1:], key=len)[::-1])})"
 )
-"""What matches such a number in small letters, and `one`; it needs the ends of words around it."""
+"""Matches such a number in lower case, and `one`; the caller must add word boundaries."""
 
 
 def read_number(words: str) -> int:
-    """The value of what the pattern matches, in letters of any size."""
+    """The value of a text that matches the pattern, in any case."""
     return sum(_VALUES[word] for word in words.lower().replace("-", " ").split())
 
 
 def number_in_words(value: int) -> str:
-    """A number in small letters: `forty-two`."""
+    """Write a number in lower-case words: `forty-two`."""
     assert 0 <= value <= LARGEST
     if value < len(_SMALL):
         return _SMALL[value]

@@ -1,7 +1,7 @@
 """Where each number of the steps comes from: a number of the question, an earlier step, or a word such as `dozen`.
 
-A number of a step that could come from two places of the same value pins everything that it could come from. What this
-means for a record is left to `tracing`.
+If a number of a step could come from two places of the same value, all its possible origins are pinned. `tracing`
+decides what this means for a record.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from tuili.data.multiplying.mentions import Mention
 from tuili.data.multiplying.relations import is_made_of, is_multiple
 
 _ADDED = frozenset(map(Fraction, (0, 1, 2, 12)))
-"""What words imply and steps add. Other units are multiplied by: a month's 30 in a sum is another 30."""
+"""Implied values that steps may add. Other units are only multiplied by: a month's 30 in a sum is another 30."""
 _LARGEST_COUNTED = 5
-"""Up to here, a number may be how many the question names: two for `Tom and Ann`, whether it says so or not."""
+"""Up to this value, a number may count what the question names: two for `Tom and Ann`, even if it is not stated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a number of a step comes from: `factor * variable + offset`, or the result of an earlier step, or fixed."""
+    """A number's origin in a step: `factor * variable + offset`, the result of an earlier step, or a fixed value."""
 
     variable: int | None = None
     factor: Fraction = Fraction(1)
@@ -32,13 +32,13 @@ class Origin:
     step: int | None = None
 
     is_plain: bool = True
-    """Whether factor and offset change nothing."""
+    """Whether factor and offset have no effect."""
     only_pins: bool = False
-    """Whether a step makes it of a variable in a way that is not followed, so that this must stay."""
+    """Whether a step derives it from a variable in a way that is not followed, so that the variable must stay."""
 
 
 class Tracer:
-    """Finds the origin of each number of the steps, and notes which variables must keep their values."""
+    """Finds the origin of each number in the steps, and records which variables must keep their values."""
 
     def __init__(
         self,
@@ -59,15 +59,15 @@ class Tracer:
         self.constants_used = set[Fraction]()
         self._forms = _forms(values, groups)
         self._rests = [(whole - value, number) for number, value in enumerate(values) for whole in wholes]
-        """What each number leaves of a whole."""
+        """The remainder of a whole after each number."""
         self._unused = set[int]()
-        """Steps that give neither the answer nor a number of a step so far."""
+        """Steps whose result is neither the answer nor, so far, a number of a later step."""
         self._left = Counter(number.value for step in steps for number in step.numbers)
-        """How often each number still comes in the steps."""
+        """How often each number is still to come in the steps."""
         self._answer = answer
 
     def run(self) -> bool:
-        """Trace all steps; False where a number comes from nowhere."""
+        """Trace all steps; False if a number has no origin."""
         for step in self.steps:
             row = list[Origin]()
             for place, number in enumerate(step.numbers):
@@ -84,11 +84,11 @@ class Tracer:
 
     @property
     def leads_nowhere(self) -> bool:
-        """Whether a step gives neither the answer nor a number of a later one: then what it is for is not told."""
+        """Whether a step gives neither the answer nor a number of a later step, so that its purpose is unknown."""
         return bool(self._unused)
 
     def _origin(self, value: Fraction, is_added: bool) -> Origin | None:
-        """Where a number of a step comes from; None if from nowhere. Of several places, all are pinned."""
+        """The origin of a number in a step; None if it has none. If there are several candidates, all are pinned."""
         self._left[value] -= 1
         stated = self._forms.get(value, [])
         steps = [number for number, step in enumerate(self.steps[: len(self.origins)]) if step.result.value == value]
@@ -117,9 +117,9 @@ class Tracer:
         return Origin() if candidates or constant else None
 
     def _needed(self, value: Fraction, stated: Sequence[Origin], steps: Sequence[int]) -> int | None:
-        """The one step with this result that would be of no use if the number were not from there; None if none is.
+        """The one step with this result that would be useless if the number had another origin; None if there is none.
 
-        A number of the question must have been used before, else it is the number that would be of no use.
+        A number of the question must already have been used; otherwise, that number would be useless.
         """
         unused = [number for number in steps if number in self._unused]
         if len(unused) != 1 or self._left[value]:
@@ -133,7 +133,7 @@ class Tracer:
         return frozenset() if origin.variable is None else frozenset((origin.variable,))
 
     def _pin_shared_values(self) -> None:
-        """Pin numbers that are results of steps, too, and small ones that steps have more often than the text."""
+        """Pin numbers that are also results of steps, and small ones that steps use more often than the text."""
         for number, value in enumerate(self.values):
             for step, upstream in zip(self.steps, self.upstream, strict=True):
                 if step.result.value == value and not self.uses[number]:
@@ -142,7 +142,7 @@ class Tracer:
                 self.pinned.add(number)
 
     def is_redundant(self, unused: Iterable[int], pinned: set[int], fixed: frozenset[Fraction]) -> bool:
-        """Whether a number that no step uses is made of others that would change."""
+        """Whether a number that no step uses can be computed from others that would change."""
         free = {self.values[number] for number in self.uses if number not in pinned}
         results = {step.result.value for step, behind in zip(self.steps, self.upstream, strict=True) if behind - pinned}
         for value in {*(self.values[number] for number in unused), *(fixed - self.constants_used)}:
@@ -154,7 +154,7 @@ class Tracer:
 
 
 def _forms(values: Sequence[Fraction], groups: Sequence[tuple[Mention, ...]]) -> Mapping[Fraction, list[Origin]]:
-    """The numbers that steps may make of the variables: as they are, as a share of 100, with `dozen` behind them."""
+    """The numbers that steps may derive from variables: unchanged, as a percentage, or multiplied by a scale word."""
     forms = dict[Fraction, list[Origin]]()
     for number, (value, group) in enumerate(zip(values, groups, strict=True)):
         origins = [Origin(number)]

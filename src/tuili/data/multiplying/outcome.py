@@ -1,4 +1,4 @@
-"""What becomes of a record that is to be multiplied: the reasons against it, and how often each was met."""
+"""The outcomes of multiplying a record: the reasons against it, and how often each occurred."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which other values a number of a question may have: near its size, as round as it was, plausible with its unit."""
+"""The other values that a number of a question may have: of similar size and roundness, and plausible with its unit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tuili.data.multiplying.number_words import LARGEST
 _MAX_CANDIDATES = 400
 _SMALL = 10
 _LONG_TIME = 25
-"""Years of which a person has few more."""
+"""From this number of years on, a person has only few more."""
 _NARROW = re.compile(
     r"[- ](?:years?[- ]old|years? of age|(?:feet|foot|inches|cm|meters|ft)[- ](?:tall|high)|tall\b"
     r"|mph\b|km/h\b|(?:miles|kilometers|km) (?:per|an|each|every) hour|degrees|°)",
@@ -52,13 +52,13 @@ _SMALLER_UNITS = tuple(
     (re.compile(rf"\b(?:{larger})(?: and)? $", re.IGNORECASE), unit, most)
     for larger, unit, most in (("feet|foot|ft", "inch", 11), ("pounds?|lbs?", "ounce", 15))
 )
-"""What may stand behind a number of a larger unit."""
+"""The smaller unit that may follow a number of a larger unit, and its maximum."""
 
 
 def candidates(group: Sequence[Mention]) -> list[Exact]:
-    """The other values that all of these numbers, which have one value, may have. Empty where there are none."""
+    """The other values that all of these mentions, which share one value, may have; empty if there are none."""
     value = group[0].value
-    places = min(mention.places for mention in group)  # all must be able to write it: $2.5 and $2.50 are one
+    places = min(mention.places for mention in group)  # every mention must be able to write it: $2.5 equals $2.50
     low, high = _bounds(value)
     step = _step(value, places, any(mention.money for mention in group))
     for mention in group:
@@ -85,11 +85,11 @@ _ROUNDS = {
     (2, False): (Fraction(1, 4),),
     (3, False): (Fraction(1, 8),),
 }
-"""By decimal places, and whether it is money: what round decimals are multiples of."""
+"""For decimal places, and whether it is money: the steps of which round decimals are multiples."""
 
 
 def _step(value: Fraction, places: int, money: bool) -> Fraction:
-    """The least difference between values: 5 for 35, 10 for 120, 0.05 for $1.35, 0.1 for 28.3."""
+    """The minimum difference between values: 5 for 35, 10 for 120, 0.05 for $1.35, 0.1 for 28.3."""
     if places:
         rounds = _ROUNDS.get((places, money), ())
         return next((one for one in rounds if value % one == 0), Fraction(1, 10**places))
@@ -130,7 +130,7 @@ def _limits(mention: Mention) -> tuple[Fraction, Fraction]:
 
 
 def _is_age(mention: Mention) -> bool:
-    """Whether a number is the age at which something is done, as in `at 13.` or `when he is 18`."""
+    """Whether a number is the age at which something happens, as in `at 13.` or `when he is 18`."""
     if not 4 <= mention.value <= 99:
         return False
     at_end = not re.match(r" ?\w", mention.behind)
@@ -146,7 +146,7 @@ _WEIGHED = frozenset(("years", "year", "pounds", "lbs", "kg", "kilograms", "feet
 
 
 def _keeps_places(value: Fraction, places: int, group: Sequence[Mention]) -> bool:
-    """Whether a decimal ends in another digit than 0, where it is no price."""
+    """Whether a decimal ends in a digit other than 0, unless it is a price."""
     return (any(mention.money for mention in group) and places == 2 and value.denominator > 1) or (
         value * 10**places
     ) % 10 != 0

@@ -1,7 +1,7 @@
-"""Numbers of a question that hang together although no step says so: shares that make 100 percent, a sum of others.
+"""Numbers of a question that are related although no step says so: shares that add up to 100 percent, sums of others.
 
-Were one of them changed alone, the question would contradict itself. Where numbers of steps come from is left to
-`tracing`.
+If one of them changed alone, the question would contradict itself. `tracing` finds where the numbers of steps come
+from.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from tuili.data.multiplying.chain import Calculation
 from tuili.data.multiplying.mentions import Mention
 
 _SMALLEST_SUM = 10
-"""From here on, a sum among the numbers of a question is no chance."""
+"""From this value on, a sum among the numbers of a question is not a coincidence."""
 _MOST_PARTS = 4
 _MOST_NUMBERS = 9
-"""Of more numbers, sums of two alone are looked for: among many, sums of more are there by chance."""
+"""With more numbers, only sums of two are searched for, because larger sums would occur by chance."""
 
 
 def tied(
@@ -27,10 +27,10 @@ def tied(
     steps: Sequence[Calculation],
     constants: Collection[Fraction],
 ) -> set[int]:
-    """The variables that must keep their values because the text may tie them together.
+    """The variables that must keep their values because the text may relate them.
 
-    staying: the numbers of the text that are no variables. constants: what steps have that is of no number of the text;
-    what two numbers make may be left out of the steps.
+    staying: the numbers of the text that are not variables. constants: numbers in steps that come from no number of the
+    text. If two numbers yield one of them, the steps may have left out that calculation.
     """
     found = set[int]()
     for first, second in combinations(range(len(values)), 2):
@@ -56,7 +56,7 @@ def tied(
 
 
 def _adds(steps: Sequence[Calculation], total: Fraction, parts: Sequence[Fraction]) -> bool:
-    """Whether a step adds a sum to one of its parts: then it is the sum by chance."""
+    """Whether a step adds a sum to one of its parts: then the sum is a coincidence."""
     for step in steps:
         numbers = {number.value for number in step.numbers}
         if total in numbers and not numbers.isdisjoint(parts) and set(step.program[len(step.numbers) :]) <= {"+"}:
@@ -65,7 +65,7 @@ def _adds(steps: Sequence[Calculation], total: Fraction, parts: Sequence[Fractio
 
 
 def is_made_of(value: Fraction, changing: Collection[Fraction], all_values: Collection[Fraction]) -> bool:
-    """Whether a number is sum, difference, product or quotient of one that changes and another one."""
+    """Whether a number is the sum, difference, product or quotient of a changing number and another one."""
     for one in changing:
         for other in all_values:
             if one == value or other in (0, one, value):
@@ -76,5 +76,5 @@ def is_made_of(value: Fraction, changing: Collection[Fraction], all_values: Coll
 
 
 def is_multiple(value: Fraction, values: Collection[Fraction]) -> bool:
-    """Whether a number, no small one, is two to four times another: all of the days that are told three times."""
+    """Whether a number that is not small is two to four times another, such as a total of three mentions of days."""
     return value >= _SMALLEST_SUM and any(one > 2 and value / one in (2, 3, 4) for one in values)

@@ -1,7 +1,7 @@
-"""Which numbers of a question must stay as they are, whatever its steps do with them.
+"""Decides which numbers of a question must stay unchanged, whatever its steps do with them.
 
-A number stays that names something (`5th`, `page 30`, `3:15`, a year), that says what is so (a week of 7 days, a dog's
-4 legs), or that tells how many things the text goes on to list.
+A number stays if it names something (`5th`, `page 30`, `3:15`, a year), states a fact (a week of 7 days, a dog's 4
+legs), or counts items that the text goes on to list.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 from fractions import Fraction
 
 MAX_PLACES = 3
-"""Decimal places of numbers that are changed. More of them are a rounded fraction."""
+"""The maximum decimal places of numbers that are changed. A number with more is a rounded fraction."""
 _LARGEST = 10_000_000
 UNIT = re.compile(r"[- ]?([A-Za-z]+|%)")
-"""The word behind a number."""
+"""The word after a number."""
 SCALE_BEHIND = re.compile(r" (dozen|hundred|thousand|million)\b(?! (?:and )?(?:[a-z]+ty|[0-9]|a half))", re.IGNORECASE)
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _GLUED_UNITS = "kg|km|cm|mm|ml|lbs?|oz|ft|in|mph|g|m|l"
@@ -89,7 +89,7 @@ _DEFINED = re.compile(
     rf" (?:{_UNITS})\b",
     re.IGNORECASE,
 )
-"""How many of one unit another has."""
+"""The number of units of one kind in a unit of another."""
 _DEFINES = re.compile(
     rf"\b(?:an?|one|each|every|1) (?:fluid )?(?:{_UNITS}|inch) (?:is|equals|is equal to|has|contains|holds|makes|=)"
     r" (?:about |roughly |approximately )?$",
@@ -122,7 +122,7 @@ _LARGEST_LISTED = 5
 
 
 def stays(text: str, match: re.Match[str], value: Fraction, places: int) -> bool:
-    """Whether a number of a text must keep its value. match: that of the number, with `money`, `digits` and `word`."""
+    """Whether a number must keep its value. match: the number's match, with groups `money`, `digits` and `word`."""
     start, end = match.span("digits" if match["digits"] else "word")
     before, behind = text[max(0, start - 24) : start].rstrip("$£€"), text[end : end + 80]
     return (
@@ -138,7 +138,7 @@ def stays(text: str, match: re.Match[str], value: Fraction, places: int) -> bool
 
 
 def _is_part(before: str, behind: str, in_words: bool) -> bool:
-    """Whether a number is a part of a longer one, of a calculation or of a word: `2 1/2`, `5th`, `3D`, `3 x 4`."""
+    """Whether a number is part of a longer one, a calculation or a word: `2 1/2`, `5th`, `3D`, `3 x 4`."""
     return bool(
         re.search(r"[-/:.,+*^=]$|[0-9] ?[x*×/] ?$", before)
         or re.match(r" ?[x×*/+=^] ?[0-9]|[/:^]|,[0-9]", behind)
@@ -156,7 +156,7 @@ def _is_name(before: str, behind: str) -> bool:
 
 
 def _is_time(before: str, behind: str, value: Fraction) -> bool:
-    """Whether a number is a year, a day of a month or a time of a day."""
+    """Whether a number is a year, a day of the month or a time of day."""
     return bool(
         _CLOCK_BEHIND.match(behind)
         or _MONTH_BEHIND.match(behind)
@@ -167,7 +167,7 @@ def _is_time(before: str, behind: str, value: Fraction) -> bool:
 
 
 def _is_fact(before: str, behind: str, value: Fraction) -> bool:
-    """Whether a number says what is so: `60 minutes in an hour`, the `4 legs` of a dog, a `20 dollar bill`."""
+    """Whether a number states a fact: `60 minutes in an hour`, the `4 legs` of a dog, a `20 dollar bill`."""
     return bool(
         (value in _DEFINING and _DEFINED.match(behind))
         or (_DEFINES.search(before) and _OTHER_UNIT.match(behind))
@@ -180,12 +180,12 @@ def _is_fact(before: str, behind: str, value: Fraction) -> bool:
 
 
 def _is_of_list(text: str, before: str, end: int) -> bool:
-    """Whether a text may tell one by one of what a number in it counts."""
+    """Whether a text may list, one by one, the items that a number in it counts."""
     return bool(_SMALL_GROUP.search(before) or _LISTED_BEHIND.match(text, end) or _LISTING.search(text))
 
 
 def _is_certain(value: Fraction, behind: str) -> bool:
-    """Whether a number with its unit says what is so: `7 days`, `12 inches`."""
+    """Whether a number and its unit state a fact: `7 days`, `12 inches`."""
     units = _CERTAIN_UNITS.get(int(value)) if value.denominator == 1 else None
     unit = UNIT.match(behind)
     return bool(units and unit and any(unit[1].lower() in (name, f"{name}s", f"{name}es") for name in units))

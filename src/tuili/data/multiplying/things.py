@@ -1,7 +1,7 @@
-"""Other things for those of a text: by `things.toml`, each consistently, one of a kind for another of the kind.
+"""Replaces things in a text by others of the same kind from `things.toml`, each consistently.
 
-A thing is left where the words beside it may be bound to it (`apple pie`, `toy car`), or where the text has a word that
-is said of this thing alone (`pages` of a notebook).
+A thing stays if the words next to it may be bound to it (`apple pie`, `toy car`), or if the text has a word that is
+used only of this thing (`pages` of a notebook).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuili.data.multiplying.edits import Edit
 
 _FILE = Path(__file__).with_name("things.toml")
 _SHARE = 0.6
-"""How often a thing that may be replaced is."""
+"""The probability of replacing a thing that may be replaced."""
 _COLOURS = "red|blue|green|yellow|pink|purple|white|black|orange"
 _DETERMINERS = "a|an|one|each|every|per|another|single"
 _BEFORE = re.compile(
@@ -64,14 +64,14 @@ def _group(row: Mapping[str, list[str]]) -> _Group:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A thing of a text, and where it stands: as one, or as more."""
+    """A thing in a text, and its places, each with whether it is singular."""
 
     places: tuple[tuple[re.Match[str], bool], ...]
     others: tuple[tuple[str, str], ...]
 
 
 class Things:
-    """The things of a text that others may take the place of."""
+    """The things in a text that others may replace."""
 
     def __init__(self, text: str) -> None:
         self._found = list[_Found]()
@@ -92,7 +92,7 @@ class Things:
                     self._found.append(_Found(places, free))
 
     def edits(self, rng: random.Random) -> list[Edit]:
-        """Edits that put other things in the place of some, each the same in all places."""
+        """Edits that replace some things by others, each the same in all places."""
         edits, taken = list[Edit](), set[tuple[str, str]]()
         for found in self._found:
             others = [thing for thing in found.others if thing not in taken]
@@ -112,7 +112,7 @@ def _places(text: str, thing: tuple[str, str]) -> list[tuple[re.Match[str], bool
 
 
 def _is_free(text: str, match: re.Match[str], is_one: bool, group: _Group) -> bool:
-    """Whether the words beside a thing may stand beside any of its group."""
+    """Whether the words next to a thing may stand next to any thing of its group."""
     if (
         match[0] != match[0].lower()
         and match.start()

@@ -1,10 +1,10 @@
-"""Which number of the question each number of the steps is: what may be changed, and what then changes with it.
+"""Matches each number of the steps to a number of the question: what may be changed, and what then changes with it.
 
-A number is changed only where its origin is certain. Numbers of one value in the question are one variable, for
-whichever of them a step means, all stay equal. Where a number of a step could come from two places of the same value
-(the question and an earlier step, or a word such as `dozen`), everything that it could come from is pinned: it keeps
-its value, so that the step holds whatever is meant. So does a number that no step uses: one that is not written may
-(`50 cents`, and a step divides by 1/2).
+A number is changed only if its origin is certain. All numbers of one value in the question are one variable: whichever
+of them a step means, they stay equal. If a number of a step could come from two places of the same value (the question
+and an earlier step, or a word such as `dozen`), all its possible origins are pinned: they keep their values, so that
+the step holds in any case. A number that no step uses is pinned, too, because an unwritten step may use it (`50 cents`,
+and a step divides by 1/2).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _COMPARED = re.compile(
     re.IGNORECASE,
 )
 _CERTAIN = frozenset(map(Fraction, (0, 1, 2, 24, 52, 60, 100, 365, 1000, 3600)))
-"""Constants that are what a word says, and not what steps have left out."""
+"""Constants that come from a word, and not from a calculation that the steps have left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Plan:
     upstream: tuple[frozenset[int], ...]
     """The variables that each step depends on."""
     fixed: frozenset[Fraction]
-    """Values of the question's other numbers."""
+    """The values of the question's other numbers."""
     implied: frozenset[Fraction]
     answer: int
     """The step that gives the answer."""
@@ -67,7 +67,7 @@ class Plan:
 
 
 def trace(text: str, found: Sequence[Mention], steps: Sequence[Calculation], answer: Fraction) -> Plan | Refusal:
-    """The plan by which a record may be changed, or why there is none."""
+    """Make the plan by which a record may be changed, or return why there is none."""
     giving = [number for number, step in enumerate(steps) if step.result.value == answer]
     if not giving or (len(giving) > 1 and giving[-1] != len(steps) - 1):
         return Refusal.NO_ANSWER
@@ -115,5 +115,5 @@ def trace(text: str, found: Sequence[Mention], steps: Sequence[Calculation], ans
 
 
 def _decides(mention: Mention) -> bool:
-    """Whether a number that no step uses is a share or a limit: steps then leave out what it does."""
+    """Whether an unused number is a share or a limit, whose effect the steps then leave out."""
     return mention.percent or bool(_LIMIT_BEFORE.search(mention.before) or _LIMIT_BEHIND.match(mention.behind))

@@ -1,6 +1,6 @@
-"""A pipeline of data: documents in, through a plain list of blocks, a clean corpus out, with a reason for every drop.
+"""A data pipeline: documents pass a plain list of blocks and become a clean corpus, with a reason for every drop.
 
-`docs/data-engine.md` is the page for its users, `block` the place to begin for one who writes a block.
+Users start with `docs/data-engine.md`; authors of a block start with `block`.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""The blocks that a recipe may name. A new block is added to the union here."""
+"""The blocks that a recipe may name. Add the settings of a new block to the union here."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A build: documents in, a folder with shards, a manifest and a report out, in steps that survive `kill -9`.
+"""Builds a corpus: a folder with shards, a manifest and a report, written in steps that survive `kill -9`.
 
-The folder appears whole, when all is done; until then its work lies beside it, under `NAME.building`. How a step is
-written is left to `folder`, who reads to `pool`.
+The folder appears complete, at the end; until then the work is in the sibling folder `NAME.building`. `folder` writes a
+step; `pool` decides which process reads.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tuili.errors import InputError
 from tuili.files import check_folder_place, making_room
 
 STEP_ITEMS, STEP_BYTES = 4096, 2**24
-"""A step ends with the item that reaches so many items or bytes, however they are read, ..."""
+"""A step ends with the item that reaches this number of items or bytes, however they are read, ..."""
 STEP_WRITTEN = 2**26
-"""... or so many bytes to be written."""
+"""... or this number of bytes to be written."""
 
 
 class Progress(NamedTuple):
-    """How far a build has come."""
+    """The progress of a build."""
 
     bytes_read: int
     bytes_total: int
@@ -41,7 +41,7 @@ class Progress(NamedTuple):
 
 Tell = Callable[[Progress], None]
 Reads = Callable[[int, int], Iterator[Read]]
-"""Reads all files from an item of a file on, in order."""
+"""Reads all files in order, starting at a given item of a given file."""
 OpenReads = Callable[[Corpus, Pipeline], AbstractContextManager[Reads]]
 
 
@@ -54,13 +54,14 @@ class Built:
 
 
 def build(settings: BuildSettings, folder: Path, *, workers: int = 0, tell: Tell = lambda progress: None) -> Built:
-    """Build a corpus, or go on with one that was left.
+    """Build a corpus, or resume an interrupted build.
 
-    workers: processes that read and filter; 0 for this one, but one where foreign code reads, which a hostile file may
-    crash. The result is the same. tell: called after every batch.
+    workers: the number of processes that read and filter. With 0, this process does so, except that one worker reads
+    when foreign code is involved, because a hostile file may crash it. The result is the same. tell: called after every
+    batch.
 
-    Raises `InputError` for inputs that are not there, for a folder that exists already, and where another build was
-    left in its place.
+    Raises `InputError` if inputs are missing, if the folder exists already, and if the work of another build was left
+    in its place.
     """
 
     @contextmanager
@@ -72,7 +73,7 @@ def build(settings: BuildSettings, folder: Path, *, workers: int = 0, tell: Tell
 
 
 def build_from(open_reads: OpenReads, settings: BuildSettings, folder: Path, tell: Tell) -> Built:
-    """`build` of what is read in any way. open_reads: called where something is left to be read."""
+    """Like `build`, but with any way of reading. open_reads: called if something is left to be read."""
     if not settings.inputs:
         raise InputError("build.inputs is empty: name what is to be read")
     work = work_folder(folder)
@@ -92,13 +93,13 @@ def build_from(open_reads: OpenReads, settings: BuildSettings, folder: Path, tel
                 _read(reads, corpus, pipeline, place, tell)
         with making_room(work):
             manifest = place.finish()
-            work.rename(folder)  # before another build may take up what lies there
+            work.rename(folder)  # before another build can resume from the work folder
     remove_private(folder)
     return Built(folder, manifest)
 
 
 def survey(settings: BuildSettings, *, workers: int = 0, tell: Tell = lambda progress: None) -> Iterator[Settled]:
-    """What becomes of each document, without anything being written. Raises `InputError` as `build` does."""
+    """Yield the outcome of each document without writing anything. Raises `InputError` as `build` does."""
     files = find_files(settings.inputs)
     corpus, pipeline = Corpus(settings.inputs, files), settings.pipeline()
     before = [0, *accumulate(file.size for file in files)]
@@ -112,7 +113,7 @@ def survey(settings: BuildSettings, *, workers: int = 0, tell: Tell = lambda pro
 
 
 def _read(reads: Reads, corpus: Corpus, pipeline: Pipeline, place: BuildFolder, tell: Tell) -> None:
-    """Read what has not been read, step by step. Where a step ends depends on the items alone."""
+    """Read the remaining items, step by step. Where a step ends depends on the items alone."""
     state = place.state
     before = [0, *accumulate(file.size for file in corpus.files)]
     items = weight = written = 0

@@ -1,6 +1,6 @@
-"""Messages to and from a worker through its pipes, unless it computes nothing for too long.
+"""Exchanges messages with a worker through its pipes, and gives up if the worker computes nothing for too long.
 
-What messages say is left to `worker`, what becomes of a worker to `handle`.
+`worker` defines the messages; `handle` decides what becomes of a worker.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from pathlib import Path
 from tuili.data.pipeline.worker import LENGTH
 
 _PIECE = 2**20
-"""Bytes that a pipe to or from a worker holds, and that are read from it at once."""
+"""The capacity, in bytes, of a pipe to or from a worker, and the size of a read from it."""
 _LOOKS = 10
-"""How often a process is looked at before it counts as idle."""
+"""The number of times a process is checked before it counts as idle."""
 
 
 class Channel:
-    """Both ends of a process' input and output. Each call raises `TimeoutError` where the process computes nothing for
-    too long, and `EOFError` or `BrokenPipeError` where it has closed its end.
+    """Both ends of a process's input and output. Each call raises `TimeoutError` if the process computes nothing for
+    too long, and `EOFError` or `BrokenPipeError` if it has closed its end.
 
-    Time in which this process itself is stopped does not count, nor does that in which the other one waits for a core
-    or a disk, or is stopped.
+    Time does not count while this process itself is stopped, nor while the other one waits for a core or a disk, or is
+    stopped.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], idle: float) -> None:
-        """process: has pipes for both. idle: seconds without computing after which it is given up."""
+        """process: has pipes for both. idle: the number of seconds without computing after which to give it up."""
         assert process.stdin and process.stdout
         self._input, self._output, self._process, self._idle = process.stdin, process.stdout, process, idle
         self._buffer = bytearray()
         if sys.platform == "linux":  # so that neither end waits for the other at each document
-            with suppress(OSError):  # where the user has too many of them, they stay as they are
+            with suppress(OSError):  # if the user has too many pipes, these keep their size
                 for pipe in (self._input, self._output):
                     fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIECE)
 
@@ -45,7 +45,7 @@ class Channel:
         self._output.close()
 
     def send(self, message: bytes) -> None:
-        """Send a message, which has its length in front."""
+        """Send a message that begins with its length."""
         place = self._input.fileno()
         os.set_blocking(place, False)
         left = memoryview(message)
@@ -73,7 +73,7 @@ class Channel:
         """Wait until a pipe is ready."""
         poll = select.poll()  # select itself has no descriptors above 1,023
         poll.register(place, event)
-        if poll.poll(self._idle * 100):  # most answers come soon, and to ask the system takes as long as some documents
+        if poll.poll(self._idle * 100):  # most answers come soon, and a query of /proc takes as long as some documents
             return
         before, idle = self._computed(), 0
         while idle < _LOOKS:
@@ -85,7 +85,7 @@ class Channel:
         raise TimeoutError
 
     def _computed(self) -> list[str]:
-        """The time that the process has computed so far, as the system tells it."""
+        """The CPU time of the process so far, as reported by the system."""
         return _stat(Path(f"/proc/{self._process.pid}"))[11:13]
 
     def _held_up(self) -> bool:
@@ -95,7 +95,7 @@ class Channel:
 
 
 def _stat(process: Path) -> list[str]:
-    """What the system tells of a process or thread, from its state on; nothing where it tells nothing."""
+    """The fields of a process's or thread's `stat` from its state on; empty if the system reports nothing."""
     try:
         return (process / "stat").read_text().rpartition(")")[2].split()
     except OSError:

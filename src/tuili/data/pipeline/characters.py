@@ -1,4 +1,4 @@
-"""Classes of characters, as a table that a whole text is looked up in at once."""
+"""Character classes, as a table in which all characters of a text are looked up at once."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _BASIC = 0x10000
 INVISIBLE = "".join(
     map(chr, (0xAD, 0x034F, *range(0x200B, 0x2010), *range(0x2060, 0x2065), *range(0xFE00, 0xFE10), 0xFEFF))
 )
-"""Characters of the basic plane that do not show: soft hyphens, joiners, marks of direction, selectors."""
+"""Invisible characters of the basic plane: soft hyphens, joiners, direction marks, selectors."""
 
 
 class Class:
-    """What a character is. Those from `LETTER` to `HANGUL` make words; each Han character is a word of its own.
+    """The class of a character. `LETTER` to `HANGUL` form words; each Han character is a word of its own.
 
-    Those that are `IGNORED`, such as soft hyphens, do not show, and stand within words.
+    `IGNORED` characters, such as soft hyphens, are invisible and may occur within words.
 
-    Plain numbers: NumPy takes ten times as long to compare with members of an enum.
+    Plain numbers, because NumPy takes ten times as long to compare with members of an enum.
     """
 
     SPACE = 0
@@ -41,7 +41,7 @@ class Class:
 
 
 def classes_of(codes: Codes, table: Classes) -> Classes:
-    """The class of each code point. Beyond the table: Han, symbols (emoji, mathematics' letters too), letters."""
+    """The class of each code point. Beyond the table: Han, symbols (emoji, also mathematical letters), letters."""
     classes = table.take(codes, mode="clip")
     if codes.size and codes.max() >= _BASIC:
         beyond = codes >= _BASIC

@@ -1,6 +1,6 @@
-"""Documents: what flows through a pipeline, and how one leaves it: kept, dropped by a block, or refused by a reader.
+"""Documents, which flow through a pipeline and are in the end kept, dropped by a block, or refused by a reader.
 
-What drops is left to `block` and `filters`, what reads to `readers`.
+`block` and `filters` drop documents; `readers` read them.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import msgspec
 from tuili.data.pipeline.words import Words
 
 MAX_CHARACTERS = 2**22
-"""Characters of a document: a longer one is refused, for the arrays of `Words` take some 60 bytes a character."""
+"""The maximum characters of a document. A longer one is refused: arrays of `Words` take some 60 bytes a character."""
 EXCERPT_CHARACTERS = 240
 ROUTED_DOMAIN = "routed_domain"
-"""Where the metadata of a document have the domain that it belongs to."""
+"""The metadata key for the domain that a document belongs to."""
 
 
 class Document(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
-    """A text with where it comes from. Frozen: a block that changes the text makes another, by `with_text`."""
+    """A text and where it comes from. Frozen: a block that changes the text makes a new document by `with_text`."""
 
     text: str
-    """Valid Unicode without half characters."""
+    """Valid Unicode without unpaired surrogates."""
     id: str
     """A name unique in the corpus; by default the place."""
     place: str
@@ -32,11 +32,11 @@ class Document(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     kind: str
     """The kind of text, a key of `filters/thresholds.yaml`: web, prose, paper, patent, reference, problem, code."""
     metadata: dict[str, Any] = {}
-    """What else the reader found: values of JSON."""
+    """What else the reader found, as JSON values."""
     measures: dict[str, float] = {}
-    """What blocks have measured of it by the measure's name, such as `quality`: shown in the report as a histogram."""
+    """What blocks have measured, by name of the measure, such as `quality`. The report shows each as a histogram."""
     record: dict[str, Any] | None = None
-    """The training record that a block has extracted from it: the fields of `tuili.data.Record`."""
+    """The training record that a block has extracted from the document: the fields of `tuili.data.Record`."""
 
     @cached_property
     def words(self) -> Words:
@@ -44,7 +44,7 @@ class Document(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
         return Words(self.text)
 
     def with_text(self, text: str) -> Document:
-        """The same document with another text. Its words are computed anew."""
+        """The same document with another text. Its words are recomputed."""
         return self if text == self.text else msgspec.structs.replace(self, text=text)
 
     def with_measures(self, **measures: float) -> Document:
@@ -71,16 +71,16 @@ class Document(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
 
 
 class Drop(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why a block does not let a document pass."""
+    """Why a block drops a document."""
 
     reason: str
     """A member of the block's enum `Reason`."""
     measured: dict[str, float | str] = {}
-    """What was measured beside what is allowed, as in `{"words": 7, "least": 50}`."""
+    """The measured values, alongside the allowed ones, as in `{"words": 7, "least": 50}`."""
 
 
 class ReadFault(StrEnum):
-    """Why a reader refuses a file or a part of it. The names are those of the report and the manifest."""
+    """Why a reader refuses a file or a part of it. The report and the manifest use these names."""
 
     UNREADABLE = "unreadable"
     UNKNOWN_FORMAT = "unknown_format"
@@ -103,4 +103,4 @@ class Refusal(msgspec.Struct, frozen=True):
     place: str
     fault: ReadFault
     message: str
-    """What is wrong there, and what would be right: one line."""
+    """What is wrong, and what would be right, in one line."""

@@ -1,7 +1,7 @@
-"""The folder of a build: its shards, its list of drops, its journals and its state, which it writes in steps.
+"""The folder of a build: it writes shards, the list of drops, journals and state, in steps.
 
-After a step all of them are on the disk, and then the state that says how long they are. A build that goes on cuts them
-back to that, so that what it writes is byte for byte what it would have been.
+A step first flushes all files to disk, and then the state that records their lengths. A resumed build truncates the
+files to these lengths, so that its output is byte for byte that of an uninterrupted build.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _DROPPED_DOCUMENTS, _DROPPED_BYTES, _DROPPED_LEVEL = 1_000_000, 2**28, 3
 
 
 def finished_before(settings: BuildSettings, files: Sequence[SourceFile], folder: Path) -> dict[str, Any]:
-    """The manifest of a folder whose build was killed behind the last step, before `remove_private` had ended.
+    """The manifest of a folder whose build was killed after its last step, before `remove_private` had ended.
 
-    Raises `InputError` where the folder is anything else, and leaves it as it is.
+    Raises `InputError` if the folder is anything else, and leaves it unchanged.
     """
     if read_state(folder / PRIVATE, *build_hashes(settings, files)) is None:
         raise InputError(f"{folder} exists already: choose another place, or remove it")
@@ -49,7 +49,7 @@ def finished_before(settings: BuildSettings, files: Sequence[SourceFile], folder
 
 
 def remove_private(folder: Path) -> None:
-    """Remove what only a build needs: last of all the state, by which a killed removal is known."""
+    """Remove what only a build needs. The state goes last, because it identifies a removal that was killed."""
     private = folder / PRIVATE
     for path in private.iterdir():
         if path.name != STATE_FILE:
@@ -58,18 +58,18 @@ def remove_private(folder: Path) -> None:
 
 
 def build_hashes(settings: BuildSettings, files: Sequence[SourceFile]) -> tuple[str, str]:
-    """Hashes of the recipe and of the documents: what a build that goes on must have in common with the one before."""
+    """Hashes of the recipe and of the documents, both of which a resumed build must share with the interrupted one."""
     recipe = settings.model_dump_json(exclude={"inputs": {"__all__": {"path"}}}, context=PORTABLE)
     return hashlib.sha256(f"{__version__}\n{recipe}".encode()).hexdigest(), fingerprint(files)
 
 
 class BuildFolder:
-    """The files of a build and its state. What is added is written by `commit`."""
+    """The files of a build and its state. `commit` writes what was added."""
 
     def __init__(self, settings: BuildSettings, files: Sequence[SourceFile], pipeline: Pipeline, folder: Path) -> None:
-        """Take up what was left in the folder, or begin.
+        """Resume the work left in the folder, or begin.
 
-        Raises `InputError` where another build was left there, or is running.
+        Raises `InputError` if another build has left its work there, or is running.
         """
         of_recipe, of_corpus = build_hashes(settings, files)
         self._settings, self._files, self._pipeline, self.folder = settings, files, pipeline, folder
@@ -94,7 +94,7 @@ class BuildFolder:
         return lock
 
     def _open(self) -> None:
-        for scratch in self.folder.glob(f"{SCRATCH_PREFIX}*"):  # of a build that was killed while it wrote a whole file
+        for scratch in self.folder.glob(f"{SCRATCH_PREFIX}*"):  # of a build killed while it wrote a whole file
             shutil.rmtree(scratch)
         output = self._settings.output
         self._kept = Shards(
@@ -126,7 +126,7 @@ class BuildFolder:
         return self._private / "journals" / f"{place}-{name}"
 
     def add(self, settled: Settled, file: int) -> int:
-        """Note what became of a document of a file. Returns the bytes that are to be written of it."""
+        """Record the outcome of a document of a file. Returns the number of bytes that it adds to the output."""
         self._turn_to(file)
         self.state.tally.add(settled, self._settings.examples)
         if isinstance(settled, Kept):
@@ -145,7 +145,7 @@ class BuildFolder:
         return len(self._dropped_lines[-1])
 
     def complete(self) -> None:
-        """Note that all was read, and write the rest."""
+        """Record that everything was read, and write the rest."""
         self._turn_to(len(self._files))
         self.state.complete = True
         self.commit()
@@ -166,14 +166,14 @@ class BuildFolder:
         write_state(self._private, self.state)
 
     def close(self) -> None:
-        """Let the files go."""
+        """Close the files."""
         for shards in (self._kept, self._dropped):
-            with suppress(OSError):  # what was not committed is written again
+            with suppress(OSError):  # anything uncommitted is written again
                 shards.close()
         self._lock.close()
 
     def finish(self) -> dict[str, Any]:
-        """Write what speaks of the whole, and return the manifest. May be done again."""
+        """Write the files that describe the whole build, and return the manifest. May be repeated."""
         self._kept.close()
         self._dropped.close()
         if self._settings.output.format == "parquet":

@@ -1,4 +1,4 @@
-"""A worker as the process that leads sees it: items go in, and what became of each comes out, or how it died."""
+"""A worker from the coordinator's view: items go in; the outcome of each, or how the worker died, comes out."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from tuili.errors import TuiliError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _WORKER = ("-P", "-m", "tuili.data.pipeline.worker")
-"""What Python is called with: no module of the current folder is taken for one of ours."""
+"""Python's arguments: no module of the current folder is mistaken for one of Tuili's."""
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU})
-"""What ends a worker that no item ends: the system where memory is short, for example, or an operator."""
+"""Signals that end a worker for other reasons than an item, for example from an operator, or when memory is short."""
 _END_SECONDS = 10.0
-"""A worker that has closed its end of a pipe ends within so many seconds."""
+"""The number of seconds within which a worker that has closed its end of a pipe ends."""
 
 
 class KilledError(TuiliError):
-    """A worker was killed, and not by what it was reading."""
+    """A worker was killed, but not by the item that it was reading."""
 
 
 class WorkerHandle:
-    """A worker that is started by its first call, and again by the call behind its death. One call at a time."""
+    """A worker, started by the first call and restarted by the next call after its death. One call at a time."""
 
     def __init__(self, setup: Setup, idle: float) -> None:
-        """idle: seconds without computing after which it is given up; those of computing it counts itself."""
+        """idle: seconds without computing after which the worker is given up; it limits its computing time itself."""
         self._setup, self._idle = setup, idle
         self._decoder: msgspec.msgpack.Decoder[Done | Outlined | Failed]
         self._decoder = msgspec.msgpack.Decoder(Done | Outlined | Failed)
@@ -47,9 +47,9 @@ class WorkerHandle:
         self._channel: Channel | None = None
         self._shared, path = tempfile.mkstemp()
         Path(path).unlink()
-        os.write(self._shared, LENGTH.pack(0))  # so that the disk has it: a page that does not fit ends the process
+        os.write(self._shared, LENGTH.pack(0))  # allocates the disk space: a page that does not fit ends the process
         self._reading = mmap.mmap(self._shared, LENGTH.size)
-        """Which of the items that were sent last the worker reads."""
+        """Which of the most recently sent items the worker is reading."""
         self._lock, self._stopped = Lock(), False
 
     def outline(self, number: int, file: SourceFile) -> list[Item] | ReadFault:
@@ -60,10 +60,10 @@ class WorkerHandle:
             return self._outline(number, file)
 
     def read(self, items: Sequence[Item], files: Sequence[SourceFile]) -> list[list[Outcome] | ReadFault]:
-        """What became of each item. files: those of the items.
+        """Return the outcomes of each item. files: the files of the items.
 
-        Raises `TuiliError` where the process cannot be started, met an error that ends the build, or was killed from
-        outside when it read an item, and again when it read that once more: to refuse the item would lose it.
+        Raises `TuiliError` if the process cannot be started, met an error that ends the build, or was killed from
+        outside while it read an item and again on the second attempt: refusing the item would lose it.
         """
         results, faults, killed_at = list[list[Outcome] | ReadFault](), dict[int, ReadFault](), -1
         while (begin := len(results)) < len(items):
@@ -83,14 +83,14 @@ class WorkerHandle:
         return results
 
     def stop(self) -> None:
-        """End the process, whatever it is doing, and let every call fail. May be called from another thread."""
+        """Kill the process, whatever it is doing, and let every call fail. May be called from another thread."""
         with self._lock:
             self._stopped = True
             if self._process:
                 self._process.kill()
 
     def close(self) -> None:
-        """End the process and wait for its end. May be called again, but nothing else behind it."""
+        """Kill the process and wait for its end. May be called again, but no other call may follow."""
         self._end_process()
         if not self._reading.closed:
             self._reading.close()
@@ -114,8 +114,8 @@ class WorkerHandle:
     def _read_on(
         self, items: Sequence[Item], files: Sequence[SourceFile], results: list[list[Outcome] | ReadFault]
     ) -> ReadFault | None:
-        """Add the results of items in order, until there is one of each, or the process has died over one. The results
-        of those before it may be lost: they are read again, and sent as soon as all of them are."""
+        """Append the items' results in order, until all are there or the process has died over one. Results before
+        that one may be lost: those items are read again, and their results sent as soon as all of them are read."""
         self._reading[:] = LENGTH.pack(0)
         self._running()
         answer = self._answer(Work(list(items), [file.packed() for file in files]))
@@ -130,7 +130,7 @@ class WorkerHandle:
 
     @property
     def _place(self) -> int:
-        """Which of the items that were sent last the worker reads, or has read last."""
+        """Which of the most recently sent items the worker is reading, or has read last."""
         place: int = LENGTH.unpack(self._reading[:])[0]
         return place
 
@@ -166,9 +166,9 @@ class WorkerHandle:
         raise TuiliError(f"a worker process cannot be started: {last}")
 
     def _answer(self, message: msgspec.Struct | None) -> Done | Outlined | ReadFault:
-        """The next answer, behind a message where there is one, or how the process died.
+        """Send a message, if there is one, and return the next answer, or how the process died.
 
-        Raises `KilledError` where it was killed from outside.
+        Raises `KilledError` if it was killed from outside.
         """
         assert self._channel
         try:
@@ -195,7 +195,7 @@ class WorkerHandle:
         return ReadFault.TOO_MUCH_TIME if code == -signal.SIGPROF else fault
 
     def _ended(self, seconds: float) -> int | None:
-        """How the process ended by itself, within so many seconds, or None where it has not."""
+        """The exit code if the process ended by itself within this number of seconds, else None."""
         assert self._process
         try:
             return self._process.wait(seconds)

@@ -1,7 +1,7 @@
-"""What is computed of all characters and words of a document: by the native library, or where there is none by its
-slower twin in numpy, with the same results bit for bit.
+"""Computations over all characters and words of a document, by the native library or, without it, by a slower NumPy
+twin with bit-identical results.
 
-A hash is a polynomial of characters, or of the hashes of words, in whole numbers modulo 2^64.
+A hash is a polynomial of characters, or of the hashes of words, in integers modulo 2^64.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ _compiles = True
 
 
 def never_compile() -> None:
-    """From now on the library is compiled no more in this process, which has too little time for it."""
+    """Stop compiling the library in this process, which has too little time for it."""
     global _compiles
     _compiles = False
 
 
 @cache
 def kernels() -> Kernels:
-    """Those of this process. The library is compiled where that was not done before."""
+    """The kernels of this process. Compiles the library if necessary."""
     library = load(compiles=_compiles)
     return TextKernels(library, basic_classes()) if isinstance(library, Library) else NumpyKernels(basic_classes())
 
 
 def scanned(text: str) -> Scanned:
-    """The words of a text as it is. Raises `UnicodeEncodeError` for half characters."""
+    """The words of a text, unchanged. Raises `UnicodeEncodeError` for unpaired surrogates."""
     return kernels().scan(np.frombuffer(text.encode("utf-32-le"), np.uint32))
 
 
@@ -72,12 +72,12 @@ class NumpyKernels:
         return Scanned(codes, classes, counts, starts, ends, hashes)
 
     def runs(self, hashes: Hashes, n: int) -> Hashes:
-        """As stretches of the same length."""
+        """As stretches of equal length."""
         starts = np.arange(max(0, len(hashes) - n + 1))
         return self.stretches(hashes, starts, starts + n)
 
     def stretches(self, hashes: Hashes, starts: Places, ends: Places) -> Hashes:
-        """From running sums of `hashes[i] * base^i`, of which the polynomial of any stretch follows."""
+        """From running sums of `hashes[i] * base^i`, which give the polynomial of any stretch."""
         powers, inverses = _powers(len(hashes) + 1)
         sums = np.zeros(len(hashes) + 1, np.uint64)
         np.cumsum(hashes * powers[:-1], out=sums[1:])
@@ -99,7 +99,7 @@ class NumpyKernels:
         return most * int((length_sums[first + n] - length_sums[first]).max())
 
     def least_products(self, hashes: Hashes, factors: Hashes) -> Hashes:
-        """Some hashes at a time."""
+        """In chunks of hashes."""
         least = np.full(len(factors), np.iinfo(np.uint64).max, np.uint64)
         for start in range(0, len(hashes), _CHUNK):
             np.minimum(least, (factors[:, None] * hashes[start : start + _CHUNK]).min(axis=1), out=least)
@@ -116,7 +116,7 @@ def mixed(values: Hashes) -> Hashes:
 
 def _bounds(classes: Classes) -> tuple[Places, Places]:
     """Where words begin and end."""
-    run = np.zeros(len(classes) + 2, np.uint8)  # 0 beside words; neighbouring words have different numbers
+    run = np.zeros(len(classes) + 2, np.uint8)  # 0 outside words; neighbouring words have different numbers
     run[1:-1] = (classes >= Class.LETTER) & (classes < Class.IGNORED)
     (han,) = (classes == Class.HAN).nonzero()
     run[han + 1] = 2 + (han & 1)

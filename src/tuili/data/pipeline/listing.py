@@ -1,6 +1,6 @@
-"""The list of drops: what it says of each, and of the refusals of a file that has the same fault again and again.
+"""The list of drops: an entry for each drop and refusal, bounded if a file has the same fault many times.
 
-Counts of all of them are left to `tally`.
+`tally` counts all of them.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import msgspec
 from tuili.data.pipeline.pipeline import Dropped, Refused
 
 MAX_LISTED = 1000
-"""Refusals of a file for a fault that are listed one by one. A bomb of a megabyte holds millions of bad lines."""
+"""The maximum number of refusals per file and fault that are listed singly. A bomb of 1 MB holds millions of them."""
 
 
 class Refusals(msgspec.Struct):
-    """The refusals of the file that is being read: bounded, however many there are."""
+    """The refusals of the file being read: bounded, however many there are."""
 
     file: int = 0
-    """Its number in the corpus."""
+    """The file's number in the corpus."""
     counts: dict[str, int] = {}
     """By fault."""
     last: dict[str, Refused] = {}
-    """The last one of each fault, of those that are not listed one by one."""
+    """The last refusal of each fault, among those that are not listed singly."""
 
     def listed(self, refused: Refused) -> bool:
-        """Count a refusal; whether it is to be listed by itself."""
+        """Count a refusal, and return whether it gets an entry of its own."""
         fault = str(refused.refusal.fault)
         count = self.counts[fault] = self.counts.get(fault, 0) + 1
         if count > MAX_LISTED:
@@ -35,7 +35,7 @@ class Refusals(msgspec.Struct):
         return count <= MAX_LISTED
 
     def turn_to(self, file: int) -> Iterator[dict[str, Any]]:
-        """Go on with a file, and give an entry of the list for each fault of the one before that has more refusals."""
+        """Move on to a file, and yield an entry for each fault of the previous one that has unlisted refusals."""
         if file == self.file:
             return
         for fault, refused in self.last.items():
@@ -46,8 +46,7 @@ class Refusals(msgspec.Struct):
 
 
 def entry(settled: Dropped | Refused, excerpts: bool = True) -> dict[str, Any]:
-    """What the list says of a document that was dropped, or of what was refused. excerpts: whether it shows the
-    beginning of the text."""
+    """The list's entry for a dropped document or a refusal. excerpts: whether to include the beginning of the text."""
     if isinstance(settled, Refused):
         refusal = settled.refusal
         return {

@@ -1,4 +1,4 @@
-"""A small set of hashes that a whole document is looked up in at once."""
+"""A small set of hashes in which all hashes of a document are looked up at once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _NONE = 2**15 - 1
 
 
 class Lookup:
-    """Hashes, each once, in any order. Two gathers and a comparison find them; a binary search takes ten times as long.
+    """Distinct hashes, in any order. Two gathers and a comparison find them; a binary search takes ten times as long.
 
-    A hash goes to the slot that some sixteen of its bits name. The few whose slot is taken are searched for.
+    Sixteen bits of a hash select its slot. The few hashes whose slot is taken are searched one by one.
     """
 
     def __init__(self, hashes: Hashes) -> None:
-        """Raises `ValueError` for more hashes than slots are worth."""
+        """Raises `ValueError` for more hashes than the slots can index."""
         if len(hashes) >= _NONE:
             raise ValueError(f"{len(hashes)} hashes are too many for a lookup: use a sorted array")
         self.hashes = np.append(hashes, np.uint64(0))
@@ -31,7 +31,7 @@ class Lookup:
                 self._crowded.append(place)
 
     def places(self, hashes: Hashes) -> Places:
-        """For each hash its place among those of the set; their number where it is none of them."""
+        """For each hash, its index in the set, or the size of the set if it is not there."""
         places = self._slots[self._slot(hashes)].astype(np.intp)
         places[self.hashes[places] != hashes] = len(self.hashes) - 1
         for place in self._crowded:

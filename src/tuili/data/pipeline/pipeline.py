@@ -1,7 +1,7 @@
 """A pipeline: a plain list of blocks that documents pass one after another.
 
-`process` is the part that may run anywhere, `settle` the part that must know the order. Which process runs which is
-left to `pool`, files and steps to `building`.
+`process` is the part that may run anywhere; `settle` must know the order. `pool` decides which process runs which;
+`building` handles files and steps.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from tuili.data.pipeline.block import AnyBlock, Block, OrderedBlock
 from tuili.data.pipeline.document import EXCERPT_CHARACTERS, ROUTED_DOMAIN, Document, Drop, Refusal
 
 OUTPUT_BLOCK, NO_RECORD = "output", "no_record"
-"""The name under which documents without a record are dropped where records are written, and that reason."""
+"""The block name and the reason for dropping documents without a record when records are written."""
 
 
 class Trace(msgspec.Struct, array_like=True, frozen=True):
-    """What the report and the list of drops tell of a document."""
+    """What the report and the list of drops say about a document."""
 
     id: str
     place: str
@@ -27,11 +27,11 @@ class Trace(msgspec.Struct, array_like=True, frozen=True):
     excerpt: str
     measures: dict[str, float]
     domain: str = ""
-    """The domain that it was routed to; empty where it was not."""
+    """The domain that the document was routed to; empty if it was not routed."""
 
     @classmethod
     def of(cls, document: Document, routed: bool = False) -> Trace:
-        """The trace of a document as it is now. routed: whether a block has told its domain, and not the input."""
+        """The trace of a document as it is now. routed: whether a block, not the input, has assigned its domain."""
         domain = str(document.metadata.get(ROUTED_DOMAIN, ""))[:EXCERPT_CHARACTERS] if routed else ""
         length, excerpt = len(document.text), document.excerpt
         return cls(document.id, document.place, document.kind, length, excerpt, document.measures, domain)
@@ -42,7 +42,7 @@ class Kept(msgspec.Struct, array_like=True, frozen=True, tag=0):
 
     trace: Trace
     line: bytes
-    """What is written of it: a JSON object and the end of its line."""
+    """The output for the document: a JSON object and a newline."""
 
 
 class Dropped(msgspec.Struct, array_like=True, frozen=True, tag=1):
@@ -54,7 +54,7 @@ class Dropped(msgspec.Struct, array_like=True, frozen=True, tag=1):
 
 
 class Asked(msgspec.Struct, array_like=True, frozen=True, tag=2):
-    """A document that an ordered block has still to decide on; `then` is what becomes of it where it is kept."""
+    """A document that an ordered block has yet to decide on; `then` is its outcome if the block keeps it."""
 
     trace: Trace
     block: int
@@ -74,10 +74,10 @@ Outcome = Kept | Dropped | Asked | Refused
 
 
 class Pipeline:
-    """Blocks in their order, and what is written of a document that passes all of them."""
+    """Blocks in order, and what is written for a document that passes all of them."""
 
     def __init__(self, blocks: Sequence[AnyBlock], *, records: bool = False) -> None:
-        """records: whether the training record that was extracted from a document is written, not the document."""
+        """records: whether to write the training record extracted from a document, instead of the document."""
         self.blocks = list(blocks)
         self._records = records
         self._routes = any(block.routes for block in self.blocks)
@@ -85,11 +85,11 @@ class Pipeline:
 
     @property
     def ordered(self) -> list[tuple[int, OrderedBlock]]:
-        """The blocks that must know the order, with their places."""
+        """The blocks that must know the order, with their positions."""
         return [(place, block) for place, block in enumerate(self.blocks) if isinstance(block, OrderedBlock)]
 
     def process(self, document: Document, first: int = 0) -> list[Kept | Dropped | Asked]:
-        """Send a document through the blocks from number `first` on, as far as that depends on it alone."""
+        """Send a document through the blocks from number `first` on, as far as this depends on the document alone."""
         for place in range(first, len(self.blocks)):
             block = self.blocks[place]
             if isinstance(block, OrderedBlock):
@@ -117,7 +117,7 @@ class Pipeline:
         return [Dropped(Trace.of(document), block.name, drop)]
 
     def settle(self, outcome: Outcome) -> Iterator[Settled]:
-        """What becomes of a document in the end. Must be called in the order of the corpus, once for each outcome."""
+        """Yield the final outcomes of a document. Must be called in corpus order, once for each outcome."""
         if not isinstance(outcome, Asked):
             yield outcome
             return

@@ -1,6 +1,6 @@
-"""Who reads batches: this process, or workers. Outcomes come in the order of the batches, with bounded memory.
+"""Reads batches in this process or in workers. Outcomes come in the order of the batches, with bounded memory.
 
-A worker that dies, hangs or grows too large costs the item that was at fault, which is refused with that reason.
+If a worker dies, hangs or grows too large, the item at fault is refused with that reason.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from tuili.errors import InputError
 
 Read = tuple[list[Item], list[list[Outcome]]]
 IDLE = 30.0
-"""A worker that computes nothing for so many seconds is given up."""
+"""The number of seconds without computing after which a worker is given up."""
 Answer = TypeVar("Answer")
 
 
 class Pool(Protocol):
-    """Who reads batches."""
+    """Reads batches."""
 
     def outline(self, file: int) -> list[Item]:
-        """The items of a file that foreign code cuts."""
+        """The items of a file that foreign code splits."""
 
     def read(self, batches: Iterator[list[Item]]) -> Iterator[Read]:
         """Each batch with the outcomes of its items."""
@@ -54,7 +54,7 @@ class OwnProcess:
             yield batch, [self._corpus.read(item, self._pipeline) for item in batch]
 
     def close(self) -> None:
-        """Nothing is to be stopped."""
+        """Nothing to stop."""
 
 
 class Workers:
@@ -62,7 +62,7 @@ class Workers:
 
     def __init__(self, settings: BuildSettings, corpus: Corpus, count: int) -> None:
         self._corpus, self._count = corpus, count
-        kernels()  # compiled here where that was not done before: workers never do
+        kernels()  # compiled here if necessary: workers never compile
         setup = Setup(settings.model_dump_json())
         self._workers = [WorkerHandle(setup, IDLE) for _ in range(count)]
         self._threads = ThreadPoolExecutor(count)
@@ -71,7 +71,7 @@ class Workers:
             self._free.put(worker)
 
     def outline(self, number: int) -> list[Item]:
-        """The items of a file that foreign code cuts; a refused one where that code dies over it."""
+        """The items of a file that foreign code splits; one refused item if that code dies over the file."""
         file = self._corpus.files[number]
 
         def outlined() -> list[Item] | ReadFault:
@@ -83,7 +83,7 @@ class Workers:
         return answer
 
     def read(self, batches: Iterator[list[Item]]) -> Iterator[Read]:
-        """Each batch with the outcomes of its items, in order. At most two batches a worker wait."""
+        """Yield each batch with the outcomes of its items, in order. At most two batches per worker wait."""
         waiting = deque[tuple[list[Item], Future[list[list[Outcome]]]]]()
         for batch in batches:
             waiting.append((batch, self._threads.submit(self._outcomes, batch)))
@@ -112,7 +112,7 @@ class Workers:
         ]
 
     def _with_worker(self, call: Callable[[WorkerHandle], Answer]) -> Answer:
-        worker = self._free.get()  # there are as many as threads
+        worker = self._free.get()  # there are as many workers as threads
         try:
             return call(worker)
         finally:
@@ -121,9 +121,9 @@ class Workers:
 
 @contextmanager
 def open_pool(settings: BuildSettings, corpus: Corpus, pipeline: Pipeline, workers: int) -> Iterator[Pool]:
-    """A pool that is closed behind the block: workers, or this process for 0, unless foreign code has to read.
+    """A pool that is closed after the `with` block: workers, or this process for 0, unless foreign code has to read.
 
-    Raises `InputError` for limits that nobody would keep.
+    Raises `InputError` for limits that no worker would enforce.
     """
     pool: Pool
     if not (workers or corpus.needs_worker) and settings.limits != Limits():

@@ -1,6 +1,6 @@
-"""From the files of a corpus to batches of items, and from a batch to outcomes.
+"""Splits the files of a corpus into batches of items, and turns batches into outcomes.
 
-What is written does not depend on where a batch ends.
+The output does not depend on where a batch ends.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ READERS = {
     "pdf": "pdf:PdfReader",
     "dataset": "hub:DatasetReader",
 }
-"""The module and the class of each format: a module is imported where its format is met."""
+"""The module and the class for each format. The module is imported when its format first occurs."""
 _OF_ITS_VALUES = (RecursionError, OverflowError, ValueError)
-"""What hostile values raise in a reader or a block, of UTF-8 too: it costs what holds them, not the build."""
+"""What hostile values, including bad UTF-8, raise in a reader or a block. It costs what holds them, not the build."""
 FILES = "files"
-"""The name under which files of no known format are refused."""
+"""The reader's name in refusals of files of unknown format."""
 
 
 class Readers:
@@ -40,7 +40,7 @@ class Readers:
         self._made = dict[tuple[int, str], Reader]()
 
     def of(self, file: SourceFile) -> Reader:
-        """The reader of a file of a known format. Raises `InputError` where a package that it needs is missing."""
+        """The reader of a file of a known format. Raises `InputError` if a package that it needs is missing."""
         assert file.format
         key = file.input, file.format
         if key not in self._made:
@@ -50,11 +50,11 @@ class Readers:
         return self._made[key]
 
     def outline(self, number: int, file: SourceFile) -> list[Item]:
-        """The items of a file that is cut by foreign code."""
+        """The items of a file that foreign code splits."""
         return self.of(file).outline(number, file)
 
     def read(self, item: Item, file: SourceFile, pipeline: Pipeline) -> list[Outcome]:
-        """What becomes of an item, as far as that depends on it alone."""
+        """The outcomes of an item, as far as they depend on it alone."""
         if item.fault is not None:
             return [Refused(file.format or FILES, item.fault)]
         outcomes, name = list[Outcome](), str(file.format)
@@ -78,18 +78,18 @@ class Corpus:
     """The files of a corpus with the readers that they need."""
 
     def __init__(self, inputs: Sequence[Input], files: Sequence[SourceFile]) -> None:
-        """Raises `InputError` where a package that a reader needs is not installed."""
+        """Raises `InputError` if a package that a reader needs is not installed."""
         self.files, self.readers = files, Readers(inputs)
         made = [self.readers.of(file) for file in files if file.format]
         self.needs_worker = any(reader.parses for reader in made)
-        """Whether foreign code reads some of the files, which a hostile file may crash."""
+        """Whether foreign code, which a hostile file may crash, reads some of the files."""
 
     def items(
         self, outline: Callable[[int], list[Item]], file: int = 0, item: int = 0, *, end: int | None = None
     ) -> Iterator[Item]:
-        """The items of all files from an item of a file on, or of those before the file `end`.
+        """The items of all files, from an item of a file on, up to but excluding the file `end`.
 
-        outline: calls `Corpus.outline`, where that is safe.
+        outline: calls `Corpus.outline` where that is safe.
         """
         for number in range(file, len(self.files) if end is None else end):
             start = item if number == file else 0
@@ -103,16 +103,16 @@ class Corpus:
                 yield from self.readers.of(source).items(number, source, start)
 
     def outline(self, number: int) -> list[Item]:
-        """The items of a file that is cut by foreign code."""
+        """The items of a file that foreign code splits."""
         return self.readers.outline(number, self.files[number])
 
     def read(self, item: Item, pipeline: Pipeline) -> list[Outcome]:
-        """What becomes of an item, as far as that depends on it alone."""
+        """The outcomes of an item, as far as they depend on it alone."""
         return self.readers.read(item, self.files[item.file], pipeline)
 
 
 def processed(document: Document, reader: str, pipeline: Pipeline) -> Sequence[Outcome]:
-    """What becomes of a document, which is refused where a block fails at its values."""
+    """The outcomes of a document, which is refused if its values make a block fail."""
     try:
         return pipeline.process(document)
     except TuiliError:
@@ -145,10 +145,10 @@ def _unknown(file: SourceFile) -> Refusal:
 
 
 def batches(items: Iterator[Item]) -> Iterator[list[Item]]:
-    """Items in batches of `BATCH_ITEMS` and about `BATCH_BYTES`.
+    """Group items into batches of `BATCH_ITEMS` and about `BATCH_BYTES`.
 
-    Neighbours in the same place, which are parts of a group of rows, stay together up to `GROUP_BYTES`: each process
-    that reads some of them has to decode what is before them, too.
+    Adjacent items with the same place, which are parts of a row group, stay together up to `GROUP_BYTES`: each process
+    that reads some of them must also decode what precedes them.
     """
     batch, weight = list[Item](), 0
     for item in items:

@@ -60,7 +60,7 @@ class BuildSettings(Config):
     examples: int = Field(5, ge=0, le=100, description="Examples of each reason that the report shows.")
 
     def pipeline(self) -> Pipeline:
-        """The blocks, built. Raises `InputError` for a kind of text that a filter does not know, or no text is of."""
+        """Build the blocks. Raises `InputError` for a kind of text unknown to a filter, or that no text has."""
         self._check_kinds()
         return Pipeline([block.build() for block in self.blocks], records=self.output.form == "records")
 
@@ -73,7 +73,7 @@ class BuildSettings(Config):
                 if kind not in known:
                     raise InputError(f"kind {kind!r} has no thresholds: those known are {', '.join(known)}")
         if not filters and any(source.kind_field for source in self.inputs):
-            return  # a field may tell any kind
+            return  # a field may give any kind
         possible = dict.fromkeys((*shipped_thresholds(), *chain(*(block.by_kind() for block in filters)), *given))
         for name, kind in ((block.block, kind) for block in self.blocks for kind in block.excepted_kinds()):
             if kind not in possible:

@@ -1,4 +1,4 @@
-"""The report of a build as one page for people, without outside references: what was dropped why, with examples."""
+"""The report of a build, as one page without external references: what was dropped and why, with examples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tuili.files import whole_file
 
 REPORT_FILE = "report.html"
 WIDTH, HEIGHT = 600, 120
-"""Of a histogram, in points."""
+"""The size of a histogram, in points."""
 _MOST_BARS, _MOST_TICKS = 60, 12
 
 
@@ -25,7 +25,7 @@ class Bar(NamedTuple):
     width: float
     height: float
     end: str
-    """Whose it is: kept or dropped."""
+    """The outcome that the bar counts: kept or dropped."""
     label: str
 
 
@@ -61,7 +61,7 @@ def write_report(folder: Path, manifest: Mapping[str, Any], tally: Tally) -> Non
 
 
 def bars(histograms: Mapping[str, Histogram]) -> list[Bar]:
-    """The bars of a histogram of those kept beside those dropped, as shares of each."""
+    """The bars of a histogram that compares kept and dropped documents, as shares of each."""
     places = [place for histogram in histograms.values() for place in histogram.bins]
     if not places:
         return []
@@ -90,7 +90,7 @@ def bars(histograms: Mapping[str, Histogram]) -> list[Bar]:
 
 
 def ticks(drawn: list[Bar]) -> list[tuple[float, str]]:
-    """Where numbers stand below a histogram: at some bars of its first end, far enough from one another."""
+    """The numbers below a histogram and their positions: at some bars of its first outcome, far enough apart."""
     told = list[tuple[float, str]]()
     for bar in drawn:
         if bar.end == drawn[0].end and (not told or bar.x >= told[-1][0] + WIDTH / _MOST_TICKS):

@@ -1,5 +1,5 @@
-"""The state of a build between two steps: where reading goes on, how far each file has been written, and the tally; and
-where all this lies until the build is done.
+"""The state of a build between two steps: where reading continues, how far each file is written, and the tally. Also
+the folder that holds all this until the build is done.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from tuili.files import refusing_faults, write_durably
 
 STATE_FILE = "state.json"
 PRIVATE = ".build"
-"""The folder in it that holds state, journals and, for Parquet, shards to be converted; it is removed at the end."""
+"""The subfolder with the state, the journals and, for Parquet, shards to be converted; it is removed at the end."""
 _WORK_SUFFIX = ".building"
 
 
 class State(msgspec.Struct):
-    """All that a build that goes on must know. Written after the files that it speaks of are on the disk."""
+    """All that a resumed build needs. It is written after the files that it describes are on the disk."""
 
     recipe: str
     """A hash of the recipe and of Tuili's version."""
     corpus: str
     """A hash of the files of the corpus."""
     file: int = 0
-    """The file that is read next, ..."""
+    """The file to read next, ..."""
     item: int = 0
-    """... from this item on."""
+    """... starting with this item."""
     kept: ShardPosition = msgspec.field(default_factory=ShardPosition)
     dropped: ShardPosition = msgspec.field(default_factory=ShardPosition)
     journals: dict[str, int] = {}
-    """Bytes of the journal of each ordered block, by its place."""
+    """The length of each ordered block's journal in bytes, by the block's position."""
     refusals: Refusals = msgspec.field(default_factory=Refusals)
     tally: Tally = msgspec.field(default_factory=Tally)
     complete: bool = False
-    """Whether all was read."""
+    """Whether everything was read."""
 
 
 def work_folder(folder: Path) -> Path:
-    """Where the work of a build lies until it is done.
+    """The folder that holds the work of a build until it is done.
 
-    Raises `InputError` where the folder cannot be written for its name: that of a file, too long, or none, as `.`, `..`
-    and `/`.
+    Raises `InputError` if the folder's name makes writing impossible: it is the name of a file, too long, or no name at
+    all, as `.`, `..` and `/`.
     """
     if folder.name in ("", ".."):
         raise InputError(f"{folder} exists already: choose another place")
@@ -53,12 +53,12 @@ def work_folder(folder: Path) -> Path:
     with refusing_faults(folder):
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file: choose another place")
-        work.exists()  # raises for too long a name
+        work.exists()  # raises if the name is too long
     return work
 
 
 def is_unfinished(folder: Path) -> bool:
-    """Whether a folder holds the work of a build that is not done."""
+    """Whether a folder holds the work of an unfinished build."""
     try:
         return (folder / PRIVATE).is_dir() and folder.resolve().name.endswith(_WORK_SUFFIX)
     except OSError:  # a folder that cannot be read
@@ -66,9 +66,9 @@ def is_unfinished(folder: Path) -> bool:
 
 
 def read_state(folder: Path, recipe: str, corpus: str) -> State | None:
-    """The state of a build that was left, or None where there is none.
+    """The state of an interrupted build, or None if there is none.
 
-    Raises `InputError` where it was left by another recipe or documents have changed since.
+    Raises `InputError` if that build had another recipe or other documents.
     """
     path = folder / STATE_FILE
     try:
@@ -87,5 +87,5 @@ def read_state(folder: Path, recipe: str, corpus: str) -> State | None:
 
 
 def write_state(folder: Path, state: State) -> None:
-    """Write the state so that after a crash it is there whole, or as it was before."""
+    """Write the state so that a crash leaves either the whole new state or the old one."""
     write_durably(folder / STATE_FILE, msgspec.json.encode(state))

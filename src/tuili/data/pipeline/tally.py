@@ -1,6 +1,6 @@
-"""What became of the documents: counts for each block and reason, histograms, and a few examples of each.
+"""The outcomes of all documents: counts for each block and reason, histograms, and a few examples of each.
 
-All of it is bounded whatever the corpus' size, and the same however the work was shared or interrupted.
+Its size is bounded whatever the size of the corpus, and it is the same however the work was shared or interrupted.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from tuili.data.pipeline.document import EXCERPT_CHARACTERS
 from tuili.data.pipeline.pipeline import Dropped, Kept, Refused, Settled, Trace
 
 KEPT = "kept"
-"""The name under which examples and lengths of documents that were kept stand, beside `block/reason`."""
+"""The key for examples and lengths of kept documents, alongside the keys `block/reason`."""
 MAX_MEASURES = MAX_KINDS = 64
-"""Measures of which histograms are kept, and kinds of text and domains that are counted apart."""
+"""The maximum number of measures with histograms, and of kinds of text and domains that are counted separately."""
 OTHERS = "others"
 MOST = 1e290
-"""The largest value in a mean: sums of as many as anybody has stay finite, as JSON wants them."""
+"""The largest value in a mean. It keeps sums finite for any realistic count, as JSON requires."""
 STEPS = 4
-"""Bins of a histogram from one number to its double."""
+"""The number of histogram bins from one number to its double."""
 
 
 class Example(msgspec.Struct, frozen=True):
     """A document that the report shows."""
 
     order: str
-    """A hash of its id: the examples with the smallest are kept, which is a sample that does not depend on order."""
+    """A hash of its id. The examples with the smallest hashes are kept: a sample that does not depend on order."""
     id: str
     place: str
     kind: str
@@ -37,14 +37,14 @@ class Example(msgspec.Struct, frozen=True):
 
 
 class Histogram(msgspec.Struct):
-    """Counts of values in bins: of equal width to 1, and beyond it a quarter of a doubling wide."""
+    """Counts of values in bins: of equal width up to 1, and a quarter of a doubling wide beyond."""
 
     bins: dict[int, int] = {}
     total: float = 0.0
     least: float = MOST
 
     def add(self, value: float) -> None:
-        """Count a value. Negative ones count as 0 in the bins, what is no number in the mean, too."""
+        """Count a value. A negative value counts as 0 in the bins; NaN counts as 0 in the mean as well."""
         bounded = 0.0 if math.isnan(value) else min(max(value, -MOST), MOST)
         self.total += bounded
         self.least = min(self.least, bounded)
@@ -57,9 +57,9 @@ class Histogram(msgspec.Struct):
         return sum(self.bins.values())
 
     def quantile(self, share: float) -> float:
-        """The start of the bin below whose end this share of the values lies, or the least value, if that is larger.
+        """The start of the bin below whose end this share of the values lies, or the least value if that is larger.
 
-        It is at most 16% too low, or 0.02 below 1.
+        It is at most 16% too low, or 0.02 for values below 1.
         """
         passed = 0
         for place, number in sorted(self.bins.items()):
@@ -70,8 +70,8 @@ class Histogram(msgspec.Struct):
 
 
 def bin_of(value: float) -> int:
-    """The bin of a value: -50 to -1 for those below 1, from 0 on for larger ones."""
-    if not value >= 0:  # NaN, too
+    """The bin of a value: -50 to -1 for values below 1, from 0 on for larger ones."""
+    if not value >= 0:  # includes NaN
         return -50
     return int(value * 50) - 50 if value < 1 else int(math.log2(min(value, 1e300)) * STEPS + 1e-9)
 
@@ -82,7 +82,7 @@ def bin_start(place: int) -> float:
 
 
 def told_number(value: float) -> str:
-    """A number for people: whole from 100 on, else three digits, with four places behind the point at most."""
+    """A number for display: whole from 100 on, else three digits, with at most four decimal places."""
     return f"{value:,.0f}" if 100 <= abs(value) < 1e15 else f"{round(value, 4):.3g}"
 
 
@@ -96,18 +96,18 @@ class Tally(msgspec.Struct):
     kept: dict[str, int] = {}
     """By kind of text."""
     domains: dict[str, int] = {}
-    """Those kept, by the domain that they were routed to."""
+    """Kept documents, by the domain that they were routed to."""
     kept_characters: int = 0
     dropped_characters: int = 0
     lengths: dict[str, Histogram] = {}
-    """Characters of documents: `kept` and `dropped`."""
+    """The lengths of documents in characters: `kept` and `dropped`."""
     measures: dict[str, dict[str, Histogram]] = {}
     """By measure: `kept` and `dropped`."""
     examples: dict[str, list[Example]] = {}
     """By `kept` or `block/reason`."""
 
     def add(self, settled: Settled, examples: int) -> None:
-        """Count a document. examples: how many of each kind are kept."""
+        """Count a document. examples: the number of examples to keep of each kind."""
         match settled:
             case Refused(reader, refusal):
                 _count(self.refused, reader, refusal.fault)
@@ -138,14 +138,14 @@ class Tally(msgspec.Struct):
 
     @property
     def records_without_steps(self) -> int:
-        """Documents kept with a measure `steps` of 0: records in which there is nothing to check."""
+        """The number of kept documents with a measure `steps` of 0: records with nothing to check."""
         return self._kept("steps").bins.get(bin_of(0), 0)
 
     @property
     def checked(self) -> dict[str, float]:
-        """Of what was kept: how many records have steps, how many these are, and which share of them the checker
-        decides, in the mean of these records; and which share of calculations in words was read as steps, in the mean
-        of all problems that have such."""
+        """For kept documents: the number of records with steps, the number of these steps, and the mean share of steps
+        that the checker decides in these records; and the mean share of calculations in words that were read as steps,
+        over all problems that have any."""
         steps, decided, read = (self._kept(name) for name in ("steps", "decided_steps", "read_steps"))
         told: dict[str, float] = {"records": decided.count, "steps": round(steps.total)}
         shares = {"mean_share_decided": decided, "mean_share_read": read}

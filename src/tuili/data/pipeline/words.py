@@ -1,7 +1,7 @@
 """The one pass over a text that all blocks share: its words and lines as arrays, and their hashes.
 
-A word is a run of letters and digits, or one Han character, in lower case. How words are found and hashed is left to
-`kernels`, what is measured with them to `repetition` and the blocks.
+A word is a run of letters and digits, or one Han character, in lower case. `kernels` finds and hashes the words;
+`repetition` and the blocks measure them.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ Told = TypeVar("Told")
 
 
 class Words:
-    """The words and lines of a text. Arrays are computed when they are first asked for.
+    """The words and lines of a text. Each array is computed when it is first requested.
 
-    Places count the characters of the text in lower case, which for a few rare letters is longer than the text, without
-    those that are ignored.
+    Positions count the characters of the lower-cased text, which a few rare letters make longer than the text, without
+    ignored characters.
     """
 
     def __init__(self, text: str) -> None:
-        """Raises `UnicodeEncodeError` for a text with half characters, which readers refuse."""
+        """Raises `UnicodeEncodeError` for a text with unpaired surrogates, which readers refuse."""
         self.told = dict[Callable[[Words], Any], Any]()
-        """What functions of `once` have told of them."""
+        """Cached results of the functions decorated with `once`."""
         self._ngrams: dict[int, Hashes] = {}
         found = scanned(text.lower())
         self.codes = found.codes
-        """The characters in lower case, as code points [characters]."""
+        """The lower-case characters, as code points [characters]."""
         self.classes = found.classes
         """The class of each character [characters]."""
         self.class_counts = found.class_counts
@@ -43,11 +43,11 @@ class Words:
         self.ends = found.ends
         """Where each word ends, exclusive [words]."""
         self.hashes = found.hashes
-        """A hash of each word [words]: equal words have equal ones, in every document and on every machine."""
+        """A hash of each word [words]. Equal words have equal hashes in every document and on every machine."""
 
     @cached_property
     def visible(self) -> int:
-        """How many characters are no space; 1 at least, to divide by."""
+        """The number of characters that are not spaces; at least 1, to divide by."""
         return max(1, len(self.codes) - self.class_counts[Class.SPACE] - self.class_counts[Class.NEWLINE])
 
     @property
@@ -69,7 +69,7 @@ class Words:
         return np.concatenate([[0], self.lengths.cumsum()])
 
     def ngrams(self, n: int) -> Hashes:
-        """A hash of each run of n words [words - n + 1], none where there are fewer than n. Of n = 1 it is `hashes`."""
+        """A hash of each run of n words [words - n + 1], none for fewer than n words. For n = 1 this is `hashes`."""
         if n not in self._ngrams:
             self._ngrams[n] = self.hashes if n == 1 else kernels().runs(self.hashes, n)
         return self._ngrams[n]
@@ -81,7 +81,7 @@ class Words:
 
     @cached_property
     def _line_bounds(self) -> tuple[Places, Places]:
-        """Where each line begins and ends among the words, of lines that hold words."""
+        """The word indices at which each line that holds words begins and ends."""
         cuts = np.concatenate([[0], self.starts.searchsorted(self.newlines), [len(self)]])
         held = cuts[1:] > cuts[:-1]
         return cuts[:-1][held], cuts[1:][held]
@@ -93,7 +93,7 @@ class Words:
 
     @cached_property
     def line_ends(self) -> Places:
-        """The word behind the last of each line [lines]."""
+        """The word after the last word of each line [lines]."""
         return self._line_bounds[1]
 
     @cached_property
@@ -108,7 +108,7 @@ class Words:
 
     @cached_property
     def line_last_codes(self) -> Codes:
-        """The last character of each line that is no space [lines]."""
+        """The last character of each line that is not a space [lines]."""
         (visible,) = (self.classes > Class.NEWLINE).nonzero()
         newlines = np.append(self.newlines, len(self.codes))
         ends = newlines[newlines.searchsorted(self.ends[self.line_ends - 1])]
@@ -116,7 +116,7 @@ class Words:
 
 
 def once(tell: Callable[[Words], Told]) -> Callable[[Words], Told]:
-    """A function that is computed once for the words of a document, however many blocks ask."""
+    """Cache a function, so that it is computed once for the words of a document, however many blocks call it."""
 
     @wraps(tell)
     def told(words: Words) -> Told:

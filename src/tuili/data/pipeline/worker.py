@@ -1,7 +1,7 @@
-"""A worker: a process of its own that reads items and sends documents through the blocks.
+"""A worker: a separate process that reads items and sends documents through the blocks.
 
-It may be killed at any time, by its own limits too: the process that leads finds out which item was at fault, from a
-number that both of them see. Messages are MessagePack, each behind its length; nothing is unpickled.
+It may be killed at any time, also by its own limits. The coordinator finds the item at fault from a number in shared
+memory. Messages are MessagePack, each preceded by its length; nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from tuili.errors import TuiliError
 
 LENGTH = struct.Struct("<Q")
 ANSWERS = 2**18
-"""Bytes of answers that are sent at once: to wake the process that leads takes as long as some documents."""
+"""The number of answer bytes sent at once: waking the coordinator takes as long as some documents."""
 _ROOM = 2**26
-"""Bytes that a worker must be able to take beside what it holds once it has begun."""
+"""The bytes that a worker must be able to allocate in addition to what it holds at the start."""
 
 
 class Setup(msgspec.Struct, frozen=True):
-    """The first message to a worker. It answers with an empty `Done` once it can work."""
+    """The first message to a worker. The worker answers with an empty `Done` once it is ready."""
 
     settings: str
     """`BuildSettings` as JSON."""
 
 
 class Work(msgspec.Struct, frozen=True, tag=True):
-    """Items to be read. Each is answered by a `Done`, in order; answers are sent many at a time."""
+    """Items to read. The worker answers each with a `Done`, in order, and sends many answers at a time."""
 
     items: list[Item]
     files: list[PackedFile]
-    """The file of each."""
+    """The file of each item."""
 
 
 class Outline(msgspec.Struct, frozen=True, tag=True):
-    """A file to be cut into items."""
+    """A file to split into items."""
 
     number: int
     file: PackedFile
@@ -64,13 +64,13 @@ class Outlined(msgspec.Struct, frozen=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """The message of an error that ends the build: a disk's, or one of ours."""
+    """The message of an error that ends the build: a disk error, or one of Tuili's own."""
 
     message: str
 
 
 def framed(message: msgspec.Struct) -> bytes:
-    """A message behind its length."""
+    """A message preceded by its length."""
     data = msgspec.msgpack.encode(message)
     return LENGTH.pack(len(data)) + data
 
@@ -86,11 +86,11 @@ def receive(stream: BinaryIO) -> bytes | None:
 
 
 def main(shared: int) -> None:
-    """Serve on stdin and stdout until stdin ends. shared: the file that tells which of the items of `Work` is read."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the process that leads
+    """Serve on stdin and stdout until stdin ends. shared: the file with the number of the `Work` item being read."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the coordinator
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", ANSWERS)
     reading = mmap.mmap(shared, LENGTH.size)
-    os.dup2(2, 1)  # what libraries print must not stand between messages
+    os.dup2(2, 1)  # the output of libraries must not mix with messages
     first = receive(requests)
     if first is None:
         return
@@ -98,7 +98,7 @@ def main(shared: int) -> None:
     from tuili.data.pipeline.reading import Readers
     from tuili.data.pipeline.recipe import BuildSettings
 
-    never_compile()  # what the process that leads could not compile, this one cannot either
+    never_compile()  # if the coordinator could not compile the library, this process cannot either
     kernels()  # loaded before memory is limited
     settings = BuildSettings.model_validate_json(msgspec.msgpack.decode(first, type=Setup).settings)
     readers, pipeline = Readers(settings.inputs), settings.pipeline()
@@ -111,13 +111,13 @@ def main(shared: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit_memory(settings.limits.memory)
     answer(Done([]))
-    quiet = os.open(os.devnull, os.O_WRONLY)  # what went wrong so far was for the process that leads
+    quiet = os.open(os.devnull, os.O_WRONLY)  # earlier errors went to the coordinator
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
 
     @contextmanager
     def limited() -> Iterator[None]:
-        # SIGPROF ends the process, also where it is deep in foreign code
+        # SIGPROF ends the process even deep in foreign code
         signal.setitimer(signal.ITIMER_PROF, settings.limits.seconds)
         try:
             yield
@@ -149,9 +149,9 @@ def main(shared: int) -> None:
 
 
 def _limit_memory(most: int) -> None:
-    """Limit the memory of this process, which ends where that leaves it too little to read anything.
+    """Limit the memory of this process, and exit if that leaves too little to read anything.
 
-    most: bytes; fewer where the system has set a lower limit, which only the system can raise.
+    most: bytes; fewer if the system has set a lower limit, which only the system can raise.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)

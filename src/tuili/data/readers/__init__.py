@@ -1,1 +1,1 @@
-"""Readers: files of questions in several forms, each question a record with its steps where all of them check."""
+"""Readers: files of questions in several forms. Each question becomes a record, with its steps if all of them check."""

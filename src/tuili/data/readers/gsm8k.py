@@ -1,7 +1,7 @@
 """Reads GSM8K: its calculations `<<48/2=24>>` become checked steps, its last line `#### 72` becomes the answer.
 
-An answer that is a number alone is taken as well, as in lists of questions without solutions, and so are lines with a
-list of `steps` beside it.
+Also accepted are an answer that is only a number, as in lists of questions without solutions, and lines with a separate
+list of `steps`.
 
 The format: Cobbe et al., "Training Verifiers to Solve Math Word Problems", 2021 (arXiv:2110.14168).
 """
@@ -41,7 +41,7 @@ _SPELLING = (
 
 
 def read_gsm8k(place: Place, fields: dict[str, object]) -> ReadQuestion:
-    """A line of GSM8K. Raises `RecordError` for one that is not in the format."""
+    """Read a line of GSM8K. Raises `RecordError` for a line that is not in the format."""
     question, solution = (text_of(place, fields, key, EXAMPLE) for key in ("question", "answer"))
     ends = _ANSWER.findall(solution)
     answer = bare_number((ends[-1] if ends else solution).strip())
@@ -59,9 +59,9 @@ def read_gsm8k(place: Place, fields: dict[str, object]) -> ReadQuestion:
 
 
 def read_with_steps(place: Place, fields: dict[str, object]) -> ReadQuestion:
-    """A line that has its steps as a list beside question and answer: a record by other names.
+    """Read a line that has a list of steps in addition to question and answer: a record with other field names.
 
-    Raises `RecordError` for one that is no such record.
+    Raises `RecordError` for a line that is not such a record.
     """
     question, solution = (text_of(place, fields, key, STEPS_EXAMPLE) for key in ("question", "answer"))
     ends = _ANSWER.findall(solution)
@@ -85,7 +85,7 @@ def _outcome(steps: tuple[str, ...], answer: str) -> ImportOutcome:
 
 
 def calculation_step(calculation: str) -> str:
-    """A calculation in canonical printing: `48/2=24` becomes `48 / 2 = 24`, `.5*8=4` becomes `0.5 * 8 = 4`."""
+    """Print a calculation in canonical form: `48/2=24` becomes `48 / 2 = 24`, `.5*8=4` becomes `0.5 * 8 = 4`."""
     for pattern, replacement in _SPELLING:
         calculation = pattern.sub(replacement, calculation)
     return render(parse(calculation))

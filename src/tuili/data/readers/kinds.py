@@ -1,6 +1,6 @@
-"""Questions of one kind: the same but for their numbers, or multiplied from one record.
+"""Groups questions into kinds: those that differ only in their numbers, or were multiplied from one record.
 
-It decides which questions must not be learnt and asked at once; how numbers are left out is left to `masking`.
+A kind must not be both trained on and asked. `masking` removes the numbers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tuili.data.records import MULTIPLIED_SOURCE, original_id
 
 
 class Asked(Protocol):
-    """A question, with the `id` and the `source` of its record; these may be empty."""
+    """A question, with the `id` and the `source` of its record, both of which may be empty."""
 
     @property
     def input(self) -> str:
@@ -21,7 +21,7 @@ class Asked(Protocol):
 
     @property
     def id(self) -> str:
-        """By which the original of a variant is told."""
+        """Identifies the original of a variant."""
 
     @property
     def source(self) -> str:
@@ -29,7 +29,7 @@ class Asked(Protocol):
 
 
 def kinds_of(questions: Sequence[Asked]) -> list[str]:
-    """A name for the kind of each question. Variants are of the kind of their original, whatever they ask."""
+    """Name the kind of each question. Variants belong to the kind of their original, whatever they ask."""
     originals = {original_id(one.id) for one in questions if one.source == MULTIPLIED_SOURCE and one.id}
     leader: dict[str, str] = {}
 

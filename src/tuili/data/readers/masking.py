@@ -1,6 +1,6 @@
-"""A question without its numbers, by which two questions are told to be the same but for them.
+"""Masks the numbers of a question, so that questions that differ only in their numbers compare equal.
 
-It decides what counts as seen in training; how a number is read is left to `tuili.steps`.
+This decides what counts as seen in training. `tuili.steps` reads the value of a number.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _SEVERAL = re.compile(rf"{MARK}(?:(?:and)?{MARK})+")
 
 
 def masked_question(text: str) -> str:
-    """A question in small letters, with `#` for its numbers in digits or words, and nothing between its words.
+    """A question in lower case, with `#` for each number in digits or words, and with nothing between its words.
 
-    Punctuation, spaces and signs of currencies are left out: a comma makes no other question, and neither does `do n't`
-    for `don't`. Numbers that follow one another become one `#`, for `2,500` is also `two thousand, five hundred`.
+    Punctuation, spaces and currency signs are removed, so that a comma, or `do n't` for `don't`, does not make another
+    question. Adjacent numbers become one `#`, because `2,500` is also `two thousand, five hundred`.
     """
     text = unicodedata.normalize("NFKC", text).replace(MARK, " ").casefold()
     return _SEVERAL.sub(MARK, _BETWEEN.sub("", _NUMBER.sub(MARK, text)))

@@ -1,6 +1,6 @@
-"""Reads the form in which MAWPS and ASDiv-A are often kept: `question`, `answer`, and `equation` in prefix notation.
+"""Reads a common form of MAWPS and ASDiv-A: `question`, `answer`, and `equation` in prefix notation.
 
-Each operation of the equation becomes a step; `prefix` works them out.
+Each operation of the equation becomes a step; `prefix` computes the steps.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from tuili.steps import check_chain
 
 EXAMPLE = '{"question": "…", "answer": "95", "equation": "- + 41 57 3"}'
 ROUNDING = Fraction(1, 1000)
-"""An answer that differs from what its equation gives by a smaller share is that result, rounded."""
+"""An answer that differs from the result of its equation by less than this share is that result, rounded."""
 
 
 def read_mwp(place: Place, fields: dict[str, object]) -> ReadQuestion:
-    """A line of the form. Raises `RecordError` for one that is not in the form."""
+    """Read a line of this form. Raises `RecordError` for a line that is not in the form."""
     question, equation = (text_of(place, fields, key, EXAMPLE) for key in ("question", "equation"))
     written = bare_number(text_of(place, fields, "answer", EXAMPLE))
     right = number_of(written)
@@ -40,7 +40,7 @@ def read_mwp(place: Place, fields: dict[str, object]) -> ReadQuestion:
     except InputError as error:
         raise RecordError(f"{place}: equation {error}") from error
     if calculation and calculation.ends and near(calculation.value, right):
-        right = calculation.value  # answers of this form are often worked out in floating point
+        right = calculation.value  # answers of this form are often computed in floating point
     steps = calculation.steps if calculation else ()
     read = word_problem(place, "mwp", place.path.stem, question, spell(right), steps, _outcome(calculation, right))
     return replace(read, value=calculation.value if calculation else None)

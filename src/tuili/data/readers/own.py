@@ -1,6 +1,6 @@
-"""Reads records, our own form: a record whose steps all check keeps them, any other one has question and answer alone.
+"""Reads records, Tuili's own form: a record keeps its steps if all of them check, else only question and answer.
 
-What a record is, is left to `records`.
+`records` defines a record.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _NUMBER = re.compile(
     r"|(?P<plain>(?:[0-9]{1,3}(?:,[0-9]{3}){1,12}(?![0-9,])|[0-9]{1,40}|(?<![0-9])(?=\.[0-9]))"
     r"(?:\.[0-9]{1,40}|/0{0,39}[1-9][0-9]{0,39})?))"
 )
-"""A number with its sign: a mixed one such as `1 1/2`, a decimal or a fraction."""
+"""A number with its sign: a mixed number such as `1 1/2`, a decimal or a fraction."""
 
 
 def read_own(line: int, record: Record) -> ReadQuestion:
-    """A record with a bare answer, and with its steps where all of them are valid.
+    """Read a record with a bare answer, and with its steps if all of them are valid.
 
-    Calculations have the spaces of canonical printing, `3 * 4 = 12` for `3*4=12`.
-    Where all steps are calculations, one must give the answer, if that has a number and is no program. Otherwise an
-    answer that begins with a number must stand in a step: others, such as `yes`, follow from steps in ways that only
-    their domain knows.
+    Calculations get the spaces of canonical printing, `3 * 4 = 12` for `3*4=12`.
+    If all steps are calculations, one must give the answer, unless the answer has no number or is a program. Otherwise,
+    if the answer begins with a number, that number must appear in a step: other answers, such as `yes`, follow from
+    steps in ways that only their domain knows.
     """
     response = split_response(record.response)
     steps = tuple(response.steps)
@@ -60,7 +60,8 @@ def read_own(line: int, record: Record) -> ReadQuestion:
 class _Calculation(NamedTuple):
     """A step that gives a number.
 
-    text: with spaces as in canonical printing. results: its value, and the number that it ends with: 15 in `15%`.
+    text: the step with the spaces of canonical printing. results: its value, and the number that it ends with: 15 in
+    `15%`.
     """
 
     text: str
@@ -68,7 +69,7 @@ class _Calculation(NamedTuple):
 
 
 def _calculation(step: str, verdict: Verdict) -> _Calculation | None:
-    """A step as a calculation, which has no relation but `=` and ends with a number; None for any other."""
+    """Read a step as a calculation: its only relation is `=`, and it ends with a number. None for any other step."""
     match parse(step) if "value" in verdict.witness else None:
         case Claim(relation=terms.Compare(rest=rest)) as claim if all(sign == "=" for sign, _ in rest):
             if not _is_number(last := rest[-1][1]):
@@ -81,34 +82,34 @@ def _calculation(step: str, verdict: Verdict) -> _Calculation | None:
 
 
 def _is_number(term: terms.Term) -> bool:
-    """Whether a term is written as one number, with a sign, a unit or neither."""
+    """Whether a term is written as one number, with or without a sign or a unit."""
     if isinstance(term, terms.Unary) and term.op in "-%":
         return _is_number(term.operand)
     return isinstance(term, terms.Number | terms.Ratio | terms.Measure)
 
 
 def gives(answer: str, results: Collection[Fraction]) -> bool:
-    """Whether the number that an answer begins with is one of some results, or, where it begins with none, any that
-    stands in it; true of an answer without numbers."""
+    """Whether the number at the start of an answer is one of `results`; without one there, whether any number in the
+    answer is. True for an answer without numbers."""
     given = leading_number(answer)
     told = numbers_in(answer) if given is None else {given}
     return not told or not told.isdisjoint(results)
 
 
 def stands_in(answer: str, steps: Iterable[str]) -> bool:
-    """Whether the number that an answer begins with stands in a step; true of an answer that begins with none."""
+    """Whether the number at the start of an answer appears in a step; true for an answer that begins with none."""
     given = leading_number(answer)
     return given is None or any(given in numbers_in(step) for step in steps)
 
 
 def leading_number(text: str) -> Fraction | None:
-    """The number that a text begins with, behind a sign of a currency; None where it begins with none."""
+    """The number at the start of a text, which may follow a currency sign; None if the text begins with none."""
     given = _NUMBER.match(re.sub("[$€£] ?", "", text, count=1))
     return None if given is None else _value(given)
 
 
 def numbers_in(text: str) -> set[Fraction]:
-    """The numbers in digits of a text. A mixed one, `1 1/2`, is one number."""
+    """The numbers in a text that are written in digits. A mixed number, `1 1/2`, counts as one."""
     return {_value(given) for given in _NUMBER.finditer(text)}
 
 

@@ -1,6 +1,6 @@
 """Equations in prefix notation, `- + 41 57 3`, as steps of one operation each: `41 + 57 = 98`, `98 - 3 = 95`.
 
-Whether the steps give an answer is left to `mwp`.
+`mwp` decides whether the steps give the answer.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from tuili.errors import InputError
 from tuili.steps import parse, render
 
 MAX_PARTS = 99
-"""Numbers and operators of one equation. The digits of any result then stay few."""
+"""The maximum number of numbers and operators in an equation. It keeps the digits of any result few."""
 _NUMBER = re.compile(r"-?(?:[0-9]{1,40}\.?|[0-9]{0,40}\.[0-9]{1,40})")
 _WRITTEN = re.compile(r"(?<![\w.,])(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]{0,40})(?:\.[0-9]{1,40})?(?!\w|[.,]\d)")
 
 
 @dataclass(frozen=True)
 class Calculation:
-    """What an equation gives, and its operations as steps in canonical printing."""
+    """The result of an equation, and its operations as steps in canonical printing."""
 
     value: Fraction
     steps: tuple[str, ...]
 
     @property
     def ends(self) -> bool:
-        """Whether the value is a decimal that ends."""
+        """Whether the value is a terminating decimal."""
         return "/" not in spell(self.value)
 
 
@@ -40,10 +40,10 @@ class _Operand:
 
 
 def calculate(equation: str, spelled: Mapping[Fraction, str] | None = None) -> Calculation | None:
-    """Work an equation out; None where it divides by zero.
+    """Compute an equation; None if it divides by zero.
 
-    spelled: how numbers are written that are not negative, for example those of the question. Results are written as
-    decimals where these end, else as fractions. Raises `InputError` for what is no equation in prefix notation.
+    spelled: how non-negative numbers are written, for example those of the question. Results are written as decimals if
+    these terminate, else as fractions. Raises `InputError` for a text that is not an equation in prefix notation.
     """
     parts, stack, zero = equation.split(), list[_Operand](), False
     if not 0 < len(parts) <= MAX_PARTS:
@@ -68,7 +68,7 @@ def calculate(equation: str, spelled: Mapping[Fraction, str] | None = None) -> C
 
 
 def spelled_numbers(text: str) -> dict[Fraction, str]:
-    """The numbers in digits of a text, as they are first written there, without commas and signs."""
+    """The numbers in a text that are written in digits, in their first spelling there, without commas and signs."""
     spelled: dict[Fraction, str] = {}
     for match in _WRITTEN.finditer(text):
         if written := match[0].replace(",", ""):
@@ -77,7 +77,7 @@ def spelled_numbers(text: str) -> dict[Fraction, str]:
 
 
 def spell(value: Fraction) -> str:
-    """A number as a decimal where that ends, else as a fraction: `141.5`, `10/3`."""
+    """Write a number as a decimal if that terminates, else as a fraction: `141.5`, `10/3`."""
     twos, fives, rest = _power(value.denominator, 2), _power(value.denominator, 5), value.denominator
     rest //= 2**twos * 5**fives
     if rest > 1:
@@ -90,7 +90,7 @@ def spell(value: Fraction) -> str:
 
 
 def _power(number: int, prime: int) -> int:
-    """How often a prime divides a number."""
+    """How often a number can be divided by a prime."""
     count = 0
     while number % prime == 0:
         number, count = number // prime, count + 1
@@ -108,7 +108,7 @@ def _literal(text: str, spelled: Mapping[Fraction, str]) -> _Operand:
 
 
 def _is_readable(number: str) -> bool:
-    """Whether the step language has a number in this spelling: neither `007` nor `.5`."""
+    """Whether the step language accepts this spelling of a number: neither `007` nor `.5`."""
     whole = number.partition(".")[0]
     return whole == "0" or not (not whole or whole.startswith("0"))
 

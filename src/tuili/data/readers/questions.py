@@ -1,6 +1,6 @@
-"""Reads a file of questions in any of the known forms, told apart by the keys of its first line.
+"""Reads a file of questions in any of the known forms, which the keys of its first line identify.
 
-Each form has a reader of its own: `own`, `gsm8k`, `mwp`.
+Each form has its own reader: `own`, `gsm8k`, `mwp`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from tuili.data.records import parse_record
 from tuili.errors import RecordError
 
 QuestionForm = Literal["records", "gsm8k", "mwp"]
-"""The forms in which questions are read."""
+"""The forms in which questions can be read."""
 _EXAMPLES: dict[QuestionForm, str] = {"records": own.EXAMPLE, "gsm8k": gsm8k.EXAMPLE, "mwp": mwp.EXAMPLE}
 QUESTION_FIELDS: dict[QuestionForm, str] = {"records": "input", "gsm8k": "question", "mwp": "question"}
-"""The field with the question in each form."""
+"""The field that holds the question in each form."""
 
 
 def read_questions(path: str | Path, form: Literal["auto"] | QuestionForm = "auto") -> Iterator[ReadQuestion]:
-    """Yield every question of a file, in order, with what may be used of its steps.
+    """Yield every question of a file, in order, with the steps that may be used.
 
-    form: `auto` for that of the first line. Raises `RecordError`, with file and line, for a file that cannot be read or
-    that holds no question, and at the first line that is bad or in another form.
+    form: `auto` for the form of the first line. Raises `RecordError`, with file and line, for a file that cannot be
+    read or that holds no question, and at the first line that is bad or in another form.
     """
     path, known, count = Path(path), form, 0
     for number, line in numbered_lines(path):
@@ -54,14 +54,14 @@ def read_questions(path: str | Path, form: Literal["auto"] | QuestionForm = "aut
 
 
 def question_form(path: str | Path) -> QuestionForm | None:
-    """The form of the first line of a file; None where it is in none. Raises `RecordError` as `read_questions`."""
+    """The form of a file's first line; None if the form is unknown. Raises `RecordError` as `read_questions` does."""
     for number, line in numbered_lines(Path(path)):
         return form_of(read_json(f"{path}:{number}", line, own.EXAMPLE))
     return None
 
 
 def form_of(fields: object) -> QuestionForm | None:
-    """The form of a line, by its keys; None where they are those of none."""
+    """The form of a line, identified by its keys; None if the form is unknown."""
     if not isinstance(fields, dict):
         return None
     if "input" in fields:
@@ -72,7 +72,7 @@ def form_of(fields: object) -> QuestionForm | None:
 
 
 def instructed(fields: dict[str, Any]) -> str | None:
-    """The question of a row with an `instruction`, and perhaps an `input` behind it, as Alpaca's have; else None."""
+    """The question of a row with an `instruction`, perhaps followed by an `input`, as in Alpaca; else None."""
     instruction, given = fields.get("instruction"), fields.get("input") or ""
     if not isinstance(instruction, str) or not isinstance(given, str):
         return None

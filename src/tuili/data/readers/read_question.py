@@ -1,6 +1,6 @@
-"""What every reader gives: a question as a record, and whether its steps may be used.
+"""The result of every reader: a question as a record, and whether its steps may be used.
 
-How a form is read is left to `gsm8k`, `mwp` and `own`.
+`gsm8k`, `mwp` and `own` read the individual forms.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from tuili.steps import Status, Verdict
 from tuili.tasks import LEVELS
 
 DOMAIN = "word_problems"
-"""The domain of questions in the forms of others, which are told in words."""
+"""The domain of questions in third-party forms, which are word problems."""
 DOUBLE_PRECISION = Fraction(1, 10**14)
-"""By so small a share results differ that were worked out in floating point."""
+"""The relative difference that computing in floating point may cause."""
 _NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _PRICE = re.compile(r"^(-?)[$€£] ?(?=[0-9])|(?<=[0-9]) ?[€£]$")
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3}){1,12}(?:\.[0-9]{1,40})?")
@@ -29,7 +29,7 @@ _GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3}){1,12}(?:\.[0-9]{1,40})?")
 
 @dataclass(frozen=True)
 class Place:
-    """A line of a file, by the number of the line."""
+    """A line of a file, given by its number."""
 
     path: Path
     line: int
@@ -51,11 +51,11 @@ class ImportOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class ReadQuestion:
-    """A question of a file. `line`: the number of its line.
+    """A question of a file. `line`: its line number.
 
-    `record` always has question and answer. It has steps only where the outcome is `CHECKED`; `steps` has those of the
-    file, whatever the outcome. `prose`: the answer as the file tells it in words, where it does. `value`: what the
-    question's equation gives, where it has one that does not divide by zero.
+    `record` always has question and answer. It has steps only if the outcome is `CHECKED`; `steps` has the steps of the
+    file, whatever the outcome. `prose`: the answer in words, if the file has one. `value`: the result of the question's
+    equation, if it has one and that does not divide by zero.
     """
 
     line: int
@@ -67,12 +67,12 @@ class ReadQuestion:
 
 
 def count_outcomes(questions: Iterable[ReadQuestion]) -> Counter[ImportOutcome]:
-    """The number of questions for each outcome."""
+    """Count the questions by outcome."""
     return Counter(question.outcome for question in questions)
 
 
 def fault_of(steps: Sequence[str], verdicts: Sequence[Verdict]) -> ImportOutcome | None:
-    """The first reason why steps may not be used, whatever they give; None where all are valid."""
+    """The first reason why steps may not be used, whatever their result; None if all are valid."""
     if not steps:
         return ImportOutcome.NO_CALCULATION
     for step, verdict in zip(steps, verdicts, strict=True):
@@ -86,7 +86,7 @@ def fault_of(steps: Sequence[str], verdicts: Sequence[Verdict]) -> ImportOutcome
 def word_problem(
     place: Place, source: str, name: str, question: str, answer: str, steps: Sequence[str], outcome: ImportOutcome
 ) -> ReadQuestion:
-    """A question in words, from a form of others. `name`: what its `id` has before the number of the line."""
+    """Build a word problem from a third-party form. `name`: the part of its `id` before the line number."""
     record = Record(
         input=question,
         output=answer,
@@ -100,12 +100,12 @@ def word_problem(
 
 
 def level_of(steps: int) -> int:
-    """The level of a question with so many steps: as many, between the lowest and the highest level."""
+    """The level of a question with this number of steps: the same number, clipped to the lowest and highest level."""
     return max(LEVELS[0], min(steps, LEVELS[-1]))
 
 
 def text_of(place: Place, fields: dict[str, object], key: str, example: str) -> str:
-    """The text of a key without space around it; an answer may be a number. Raises `RecordError` without one."""
+    """The stripped text of a key; an answer may also be a number. Raises `RecordError` if there is no text."""
     text = as_text(fields.get(key)) if key == "answer" else fields.get(key)
     if not isinstance(text, str):
         raise RecordError(f"{place}: {key} is no text: write {example}")
@@ -115,14 +115,14 @@ def text_of(place: Place, fields: dict[str, object], key: str, example: str) -> 
 
 
 def without_commas(number: str) -> str:
-    """A number without the commas between its thousands; where others stand in it, as it is."""
+    """Remove the commas between thousands from a number; return a number with other commas unchanged."""
     return number.replace(",", "") if _GROUPED.fullmatch(number) else number
 
 
 def bare_number(text: str) -> str:
-    """A number without the commas between its thousands and without one sign of a currency: `1250` for `$1,250`.
+    """Remove the commas between thousands and one currency sign from a number: `1250` for `$1,250`.
 
-    Any other text as it is.
+    Any other text is returned unchanged.
     """
     bare = without_commas(_PRICE.sub(r"\1", text))
     return bare if number_of(bare) is not None else text
@@ -134,7 +134,7 @@ def number_of(text: str) -> Fraction | None:
 
 
 def is_rounded(step: str, verdict: Verdict) -> bool:
-    """Whether a wrong result is the right one, rounded up, down or to the nearest number with as many digits."""
+    """Whether a wrong result is the right one rounded up, down or to the nearest number with as many digits."""
     written = step.rpartition("= ")[2]
     if verdict.expected is None or not _NUMBER.fullmatch(written):
         return False
@@ -146,8 +146,8 @@ def is_rounded(step: str, verdict: Verdict) -> bool:
 
 
 def rounds_to(written: str, exact: Fraction) -> bool:
-    """Whether a plain number is an exact one, rounded up, down or to the nearest with as many digits, or by floating
-    point."""
+    """Whether a plain number is an exact number rounded up, down or to the nearest with as many digits, or rounded by
+    floating point."""
     value = number_of(written)
     if value is None:
         return False
@@ -155,5 +155,5 @@ def rounds_to(written: str, exact: Fraction) -> bool:
 
 
 def near(value: Fraction, right: Fraction, share: Fraction = DOUBLE_PRECISION) -> bool:
-    """Whether a value differs from the right one by such a share of that, or less."""
+    """Whether a value differs from the right one by at most this share of the right one."""
     return abs(value - right) <= share * abs(right)

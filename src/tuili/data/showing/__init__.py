@@ -1,7 +1,7 @@
-"""Records as they are trained: their tokens, which of them are learnt, and the checker's verdict on each step.
+"""Records as they are trained on: their tokens, which of them are learnt, and the checker's verdict on each step.
 
-`feed` says what a training must tell of itself, `documents` reads it, `lines` breaks tokens into lines, `page` writes
-them as HTML. How they look in a terminal is left to the command line.
+`feed` declares what a training provides, `documents` reads it, `lines` breaks tokens into lines, and `page` writes them
+as HTML. The command line decides how they look in a terminal.
 """
 
 import lazy_loader

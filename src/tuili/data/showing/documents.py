@@ -1,7 +1,6 @@
-"""A document of a packed block, read back: each token with its text, whether it is learnt, and the step it is part of.
+"""A document of a packed block, decoded: each token with its text, whether it is learnt, and the step it is part of.
 
-Whether a token is learnt is read from the targets of the block, as the loss reads it. Dimensions: L tokens of a
-document.
+Like the loss, this reads from the block's targets whether a token is learnt. Dimensions: L tokens of a document.
 """
 
 from __future__ import annotations
@@ -25,8 +24,9 @@ from tuili.store import AnyTokenizer
 class ShownToken(NamedTuple):
     """A token of a document.
 
-    text: what it stands for; empty for a part of a character that a later token completes. step: the number of the
-    last step that it is part of, from 0 on. control: whether it is a control token, which no text becomes.
+    text: what the token decodes to; empty for a part of a character that a later token completes. step: the number of
+    the last step that the token is part of, counted from 0. control: whether it is a control token, which encoding text
+    never produces.
     """
 
     id: int
@@ -37,14 +37,14 @@ class ShownToken(NamedTuple):
 
 
 class JudgedStep(NamedTuple):
-    """A step with the checker's verdict, which knows the prompt and the steps before."""
+    """A step with the checker's verdict, which takes the prompt and the earlier steps into account."""
 
     text: str
     verdict: Verdict
 
     @property
     def remark(self) -> str:
-        """What is right, and what is wrong with it or why it was not decided; empty where it is valid."""
+        """What would be right, and what is wrong or why the step was not decided; empty for a valid step."""
         if self.verdict.status is Status.VALID:
             return ""
         right = f"right: {self.verdict.expected}" if self.verdict.expected else ""
@@ -53,11 +53,11 @@ class JudgedStep(NamedTuple):
 
 @dataclass(frozen=True)
 class ShownDocument:
-    """A record as it is trained.
+    """A record as it is trained on.
 
-    tokens: those of prompt and response; the first `prompt_length` are the prompt. capacity: tokens of a row.
-    left_out: why the training leaves it out, so that nothing is learnt; empty where it does not. controls: the texts of
-    control tokens that stand in it, which other tokens may imitate.
+    tokens: prompt and response; the first `prompt_length` tokens are the prompt. capacity: the tokens of a row.
+    left_out: why the training leaves the record out, so that nothing is learnt; empty if it does not. controls: the
+    control tokens whose text appears in the record, which other tokens may imitate.
     """
 
     record: Record
@@ -75,19 +75,19 @@ class ShownDocument:
 
     @property
     def masked(self) -> int:
-        """The number of tokens of the response that are not learnt, although others of it are."""
+        """The number of response tokens that are not learnt, while others of the response are."""
         return 0 if self.left_out else len(self.tokens) - self.prompt_length - self.learnt
 
     @property
     def statuses(self) -> Counter[Status]:
-        """The number of steps by verdict."""
+        """The number of steps for each verdict."""
         return Counter(step.verdict.status for step in self.steps)
 
 
 def show_document(
     tokenizer: AnyTokenizer, record: Record, document: Document, targets_L: Tensor, capacity: int, left_out: str = ""
 ) -> ShownDocument:
-    """Read a document back. targets_L: the part of a block's targets at its places."""
+    """Decode a document. targets_L: the part of a block's targets at its positions."""
     targets = targets_L.tolist()
     learnt = [False, *(target != IGNORE_INDEX for target in targets[: len(document) - 1])]
     assert all(target in (IGNORE_INDEX, token) for target, token in zip(targets, document.tokens[1:], strict=False)), (
@@ -104,7 +104,7 @@ def show_document(
 
 
 def token_texts(tokenizer: AnyTokenizer, tokens: Iterable[int]) -> list[str]:
-    """The text of each token. A character of several tokens is the text of the last of them."""
+    """The text of each token. If a character spans several tokens, the last of them has it as text."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     texts = [decoder.decode(tokenizer.token_bytes(token)) for token in tokens]
     if texts:
@@ -119,7 +119,7 @@ def _judged(record: Record) -> tuple[JudgedStep, ...]:
 
 
 def _step_numbers(tokenizer: AnyTokenizer, document: Document, steps: Sequence[str]) -> list[int | None]:
-    """For each token, the last step that it overlaps. Where a tokenizer changes the text of a step, no token does."""
+    """The last step that each token overlaps. If a tokenizer changes the text of a step, no token overlaps it."""
     pieces = [tokenizer.token_bytes(token) for token in document.tokens[document.prompt_length :]]
     response = b"".join(pieces)
     spans, behind = list[tuple[int, int]](), len(THINK) if response.startswith(THINK.encode()) else 0

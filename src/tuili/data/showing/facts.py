@@ -1,4 +1,4 @@
-"""What is said of shown records and rows in a line: names, counts of tokens, and verdicts."""
+"""One-line descriptions of shown records and rows: names, token counts and verdicts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tuili.steps import Status
 
 
 def title(document: ShownDocument) -> str:
-    """Which record it is."""
+    """Identify the record."""
     record = document.record
     return visible(f"{record.id}: {record.domain}, level {record.level}")
 
 
 def facts(document: ShownDocument) -> str:
-    """Its tokens and the verdicts on its steps, or why it is left out."""
+    """Describe the record's tokens and the verdicts on its steps, or why it is left out."""
     if document.left_out:
         return f"LEFT OUT, nothing is learnt: {visible(document.left_out)}{_verdicts(document.statuses)}"
     masked = f", {document.masked} of the response masked" if document.masked else ""
@@ -27,7 +27,7 @@ def facts(document: ShownDocument) -> str:
 
 
 def row_facts(row: ShownRow) -> str:
-    """How full a row is, and how much of it is learnt; empty for a record alone."""
+    """Describe how full a row is, and how much of it is learnt; empty for a single record."""
     if row.number is None:
         return ""
     learnt = sum(document.learnt for document in row.documents)
@@ -36,7 +36,7 @@ def row_facts(row: ShownRow) -> str:
 
 
 class Summary:
-    """Counts over all that was shown, and what the training has left out on the way, as texts."""
+    """Counts over everything shown, and what the training has left out so far, as texts."""
 
     def __init__(self) -> None:
         self._records = self._left_out = self._tokens = self._learnt = self._masked = 0
@@ -44,7 +44,7 @@ class Summary:
         self.notes: tuple[str, ...] = ()
 
     def counted(self, rows: Iterable[ShownRow]) -> Iterator[ShownRow]:
-        """The same rows, which are counted as they come."""
+        """Yield the same rows, counting each."""
         for row in rows:
             self.notes = tuple(map(visible, row.notes))
             for document in row.documents:

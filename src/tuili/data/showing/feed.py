@@ -1,6 +1,6 @@
-"""What a training tells of how it reads a file, and from that the file's records and the rows they are packed into.
+"""Declares how a training reads a file, and derives from it the file's records and the packed rows.
 
-A feed is made by each kind of training, of the parts that the training itself is made of.
+Each kind of training builds its feed from the same parts that it trains with.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tuili.store import AnyTokenizer
 
 
 class FedRecord(NamedTuple):
-    """A record of a file, and why the training leaves it out; empty where it does not."""
+    """A record of a file, and why the training leaves it out; empty if it does not."""
 
     record: Record
     left_out: str = ""
@@ -35,36 +35,36 @@ class Feed(Protocol):
 
     @property
     def prefix(self) -> Sequence[int]:
-        """Tokens that stand once before every row, and are not learnt."""
+        """Tokens that precede every row once and are not learnt."""
 
     @property
     def capacity(self) -> int:
-        """Tokens of a row behind the prefix."""
+        """The number of tokens in a row after the prefix."""
 
     @property
     def pad_id(self) -> int:
-        """The token of padding."""
+        """The padding token."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """What else the training does to records, a line each."""
+        """What else the training does to records, one line for each note."""
 
     def records(self) -> Iterator[FedRecord]:
-        """The records of the file, in order. Raises as the training would."""
+        """The records of the file, in order. Raises the same errors as the training."""
 
     def encode(self, record: Record) -> Document:
         """The document that the training makes of a record."""
 
     def open(self) -> BlockStream:
-        """The blocks of the training, from its first on."""
+        """The blocks of the training, from the first one."""
 
 
 @dataclass(frozen=True)
 class ShownRow:
-    """A packed row, or a record alone.
+    """A packed row, or a single record.
 
-    number: of a packed row, from 1 on. padding: places at its end that hold no document. notes: what the
-    training has left out up to this row, a line each.
+    number: the number of a packed row, counted from 1. padding: positions at its end that hold no document. notes: what
+    the training has left out up to this row, one line for each note.
     """
 
     documents: tuple[ShownDocument, ...]
@@ -75,12 +75,12 @@ class ShownRow:
 
     @classmethod
     def alone(cls, document: ShownDocument) -> ShownRow:
-        """A record that is shown without others."""
+        """A row that shows a single record."""
         return cls((document,), document.capacity)
 
 
 def show_records(feed: Feed, first: int, count: int) -> Iterator[ShownDocument]:
-    """So many records of the file from number `first` on, counted from 1, each packed alone."""
+    """Yield `count` records of the file, from number `first` (counted from 1), each packed alone."""
     for record, left_out in islice(feed.records(), first - 1, first - 1 + count):
         document = feed.encode(record)
         if not left_out and len(document) > feed.capacity:
@@ -93,7 +93,7 @@ def show_records(feed: Feed, first: int, count: int) -> Iterator[ShownDocument]:
 
 
 def show_rows(feed: Feed, count: int) -> Iterator[ShownRow]:
-    """The first rows that the training is fed with."""
+    """Yield the first rows that the training receives."""
     stream = feed.open()
     rows = chain.from_iterable(_rows(feed, block, stream.packed) for block in stream)
     for number, (documents, padding) in enumerate(islice(rows, count), start=1):
@@ -107,7 +107,7 @@ def show_rows(feed: Feed, count: int) -> Iterator[ShownRow]:
 
 
 def show_prefix(feed: Feed) -> tuple[ShownToken, ...]:
-    """The tokens that stand before every row."""
+    """The tokens that precede every row."""
     texts, added = token_texts(feed.tokenizer, feed.prefix), feed.tokenizer.backend.get_added_tokens_decoder()
     return tuple(
         ShownToken(token, text, control=token in added) for token, text in zip(feed.prefix, texts, strict=True)

@@ -1,4 +1,4 @@
-"""Tokens broken into the lines of their text, in which nothing can act on a terminal or a page."""
+"""Breaks tokens into the lines of their text, in which nothing can affect a terminal or a page."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from tuili.data.showing.documents import JudgedStep, ShownDocument, ShownToken
 from tuili.data.showing.visible import NEWLINE, visible
 
 _AHEAD = 32
-"""Tokens behind one that are looked at: as many as the letters of a control token, and more."""
+"""The number of following tokens that are inspected: at least the number of letters of a control token."""
 
 
 class Piece(NamedTuple):
-    """What a line has of a token."""
+    """The part of a token that is in a line."""
 
     text: str
     token: ShownToken
     place: int
-    """That of the token in its document."""
+    """The position of the token in its document."""
 
 
 @dataclass
 class ShownLine:
-    """A line of a document. The prompt and the response begin lines of their own.
+    """A line of a document. The prompt and the response each start a new line.
 
-    step: the first step that the line has tokens of. ends_row: whether a row ends before it, which holds for a document
-    that is too long. responds: whether it is of a response that is learnt, but for what is masked.
+    step: the first step that has tokens in the line. ends_row: whether a row ends before the line, which happens in a
+    document that is too long. responds: whether the line belongs to a learnt response, even if parts of it are masked.
     """
 
     pieces: list[Piece] = field(default_factory=list)
@@ -43,13 +43,13 @@ class ShownLine:
 
     @property
     def runs(self) -> Iterator[tuple[bool, list[Piece]]]:
-        """Its pieces in runs that are masked, which are those of a response that are not learnt, or not."""
+        """The pieces, grouped into runs that are masked or not. A masked piece is an unlearnt part of a response."""
         for masked, run in groupby(self.pieces, lambda piece: self.responds and not piece.token.learnt):
             yield masked, list(run)
 
 
 def shown_lines(document: ShownDocument, *, right_to_left: bool = False) -> list[ShownLine]:
-    """The lines of a document. right_to_left: as for `visible`."""
+    """Break a document into lines. right_to_left: as for `visible`."""
     response = len(document.tokens) if document.left_out else document.prompt_length
     breaks = {document.prompt_length} | ({document.capacity} if len(document.tokens) > document.capacity else set())
     lines = _lines(document.tokens, breaks, document.capacity, document.controls, right_to_left)
@@ -57,14 +57,14 @@ def shown_lines(document: ShownDocument, *, right_to_left: bool = False) -> list
         line.responds = line.pieces[0].place >= response
         goes_on = (
             following.pieces[0].place if following.pieces else None
-        )  # a token of both lines is of the later's step
+        )  # a token that spans two lines counts for the step of the later line
         numbers = (piece.token.step for piece in line.pieces if piece.place != goes_on)
         line.step = next((document.steps[number] for number in numbers if number is not None), None)
     return lines
 
 
 def prefix_lines(prefix: Sequence[ShownToken], *, right_to_left: bool = False) -> list[ShownLine]:
-    """The lines of what stands before every row."""
+    """Break the tokens that precede every row into lines."""
     return _lines(prefix, set(), -1, (), right_to_left)
 
 

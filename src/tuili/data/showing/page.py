@@ -1,4 +1,4 @@
-"""Shown records as one page of HTML, without scripts and outside references."""
+"""Writes shown records as one page of HTML, without scripts and external references."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tuili.files import whole_file
 def write_page(
     path: Path, name: str, notes: Sequence[str], prefix: Sequence[ShownToken], rows: Iterable[ShownRow]
 ) -> Summary:
-    """Write rows as a page, each as it comes, and return the counts. name: that of the file that they are of."""
+    """Write rows to a page one by one, and return the counts. name: the name of the file that the rows come from."""
     loader = FileSystemLoader(Path(__file__).parent / "templates")
     options: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, **options)
@@ -41,7 +41,7 @@ def write_page(
 
 
 def token_style(piece: Piece, document: ShownDocument | None = None) -> str:
-    """What decides how a token looks: `learnt` or `unlearnt`, and behind it the verdict on its step, if it has one."""
+    """The style of a token: `learnt` or `unlearnt`, followed by the verdict on its step, if it has one."""
     step = piece.token.step
     verdict = f" {document.steps[step].verdict.status}" if document is not None and step is not None else ""
     return ("learnt" if piece.token.learnt else "unlearnt") + verdict

@@ -1,5 +1,5 @@
-"""Texts of others, made harmless: nothing in them can act on a terminal, turn the line round, hide, or look like a sign
-of the display. What is shown can be read back in one way."""
+"""Makes untrusted text harmless: nothing in it can control a terminal, reverse the line, hide, or look like a sign of
+the display. The original text can be recovered unambiguously."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import unicodedata
 from collections.abc import Sequence
 
 NEWLINE, MASKED, BORDER = "↵", "⟦⟧", "¦"
-"""Signs of the display: the end of a line in a token, around what is masked, and between tokens."""
+"""Signs of the display: a newline within a token, the marks around masked text, and the border between tokens."""
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"}
-"""Categories of characters that are shown by their code: they steer, nothing is drawn for them, or they look like a
-space, which is the only one of them that stays."""
+"""Categories of characters that are shown as codes: they control the display, are invisible, or look like a space. The
+space itself stays."""
 _BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""Characters of other categories for which nothing is drawn: `Default_Ignorable_Code_Point` of Unicode, and the blank
-pattern of Braille."""
+"""Invisible characters of other categories: `Default_Ignorable_Code_Point` of Unicode, and the blank Braille
+pattern."""
 _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 _CODE = re.compile(r"x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}")
 
 
 def visible(text: str, behind: str = "", *, controls: Sequence[str] = (), right_to_left: bool = False) -> str:
-    """A text in which characters that steer, hide or mislead are written by their codes: `\\x1b`.
+    """Write characters that control the display, hide or mislead as their codes: `\\x1b`.
 
-    A combining mark is one of them where it stands on no letter. Backslashes are doubled where they would make a code.
-    behind: how the text goes on. controls: texts of control tokens, which this text may only imitate: the code stands
-    for their first character. right_to_left: whether letters that turn the order of what stands beside them stay, for
-    a place that keeps them apart.
+    A combining mark is such a character unless it follows a letter. Backslashes are doubled where they would form a
+    code. behind: the text that follows. controls: texts of control tokens, which this text can only imitate: their
+    first character is written as its code. right_to_left: whether to keep letters that reverse the order of adjacent
+    text, for a display that isolates them.
     """
     whole, shown, before, place = text + behind, list[str](), "", 0
     while place < len(text):

@@ -1,1 +1,1 @@
-"""Calibrating what a model can promise: the run, the statistics behind it, and the picture."""
+"""Calibration of what a model can promise: the run, the statistics behind it, and the plot."""

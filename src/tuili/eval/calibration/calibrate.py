@@ -1,9 +1,10 @@
-"""Calibration: problems with known answers in, what may be promised about a model's answers out.
+"""Calibration: determines from problems with known answers what may be promised about a model's answers.
 
-Every problem is answered once, with all the attempts that any class of requests allows. From those attempts follows
+Every problem is answered once, with all the attempts that any class of requests allows. Those attempts determine
 exactly what a request with fewer attempts or tokens, or with another confidence threshold, would have been answered:
-the engine only stops earlier, where the confidence suffices. Some of the problems fit the confidence, the others test
-the thresholds. The statistics are left to `guarantee`, the form of the result to `engine.promises.calibration`.
+the engine would only stop earlier, as soon as the confidence suffices. Some of the problems fit the confidence, the
+others test the thresholds. `guarantee` does the statistics; `engine.promises.calibration` defines the form of the
+result.
 
 Dimensions: S settings (thresholds), N problems or answers, F features of an answer.
 """
@@ -60,23 +61,23 @@ UNREACHABLE_CONFIDENCE = float("inf")
 """A confidence that no answer has, so that every attempt is made."""
 Drawn = TypeVar("Drawn")
 MAX_THRESHOLDS = 100
-"""Thresholds on confidence that are tested."""
+"""The largest number of confidence thresholds tested."""
 FITTING_STRIDE = 3
-"""One problem out of so many fits the confidence; the others test the thresholds."""
+"""One problem in this many fits the confidence; the others test the thresholds."""
 MIN_START_PROBABILITY = 0.95
-"""Probability with which the first threshold that is tested should pass."""
+"""The probability with which the first tested threshold should pass."""
 REFINES_UNTRACED = True
-"""Calibrations are measured with further attempts for numbers from nowhere."""
+"""Whether calibration makes further attempts for steps with untraced numbers."""
 PROBLEMS_PER_PROCESS = 64
-"""Fewer problems are not worth a further process."""
+"""Fewer problems do not justify another process."""
 
 
 @dataclass(frozen=True)
 class AttemptSnapshot:
     """A request after one of its attempts.
 
-    tokens: those written so far, in all attempts. features: those of the answer that the request would give now; None
-    where it could give none. right: whether that answer is right.
+    tokens: the number written so far, in all attempts. features: those of the answer that the request would give now;
+    None if it could give none. right: whether that answer is right.
     """
 
     tokens: int
@@ -89,7 +90,7 @@ class AttemptHistory:
     """One problem answered with all attempts.
 
     prompt_tokens: the length of its prompt. snapshots: one after each attempt. rejected: whether the checker found a
-    wrong step in the first attempt; None where the first attempt was cut off.
+    wrong step in the first attempt; None if the first attempt was cut off.
     """
 
     prompt_tokens: int
@@ -101,7 +102,7 @@ class AttemptHistory:
 class CalibrationGrid:
     """The classes of requests to calibrate: every combination of an error tolerance and limits on attempts and tokens.
 
-    A promise fails with probability `delta`. Raises `InputError` where a list is empty or a value is out of range.
+    A promise fails with probability `delta`. Raises `InputError` if a list is empty or a value is out of range.
     """
 
     tolerances: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1)
@@ -129,11 +130,11 @@ def calibrate(
     progress: Progress = lambda *_: None,
     **options: Unpack[RunOptions],
 ) -> Calibration:
-    """Answer every prompt and work out what can be promised about requests that are drawn as these prompts were.
+    """Answer every prompt and compute what can be promised about requests from the same distribution as these prompts.
 
-    `source` describes the prompts for the reader of the result. options: see `tuili.engine.load_runner`;
-    the promises hold for a model that is run so. Raises `TooFew` where there are too few prompts, or
-    the model answers none.
+    `source` describes the prompts for the reader of the result. options: see `tuili.engine.load_runner`; the promises
+    hold for a model that is run with these options. Raises `TooFew` if there are too few prompts, or the model answers
+    none.
     """
     check_sample_size(len(prompts), grid)
     runtime = load_runner(loaded, slots=1, **options).runtime
@@ -144,7 +145,7 @@ def calibrate(
 
 
 def check_sample_size(count: int, grid: CalibrationGrid) -> None:
-    """Raise `TooFew` where not even the largest tolerance could be promised if all answers of a sample were right."""
+    """Raise `TooFew` if a sample is too small to promise even the largest tolerance with all answers right."""
     least = min(min_answered(tolerance, grid.delta) for tolerance in grid.tolerances)
     if count * (FITTING_STRIDE - 1) < least * FITTING_STRIDE:
         needed = least * FITTING_STRIDE // (FITTING_STRIDE - 1) + 1
@@ -180,7 +181,7 @@ def _collect(
     loaded: Measured,
     progress: JobProgress,
 ) -> list[AttemptHistory]:
-    # The process has its share of the cores.
+    # A worker process was given its share of the cores.
     threads = None if isinstance(loaded, ImportedModel) else torch.get_num_threads()
     engine = make_engine(loaded, slots=32, waiting=len(prompts) + 1, threads=threads)
     budget = Budget(max_steps=max_steps, max_tokens=max_tokens)
@@ -194,7 +195,7 @@ def _collect(
 
 
 def attempt_history(state: RequestState, expected: LabelledPrompt, verifies: bool) -> AttemptHistory:
-    """The history of a request that made all its attempts; `verifies`: the verifier should have read them."""
+    """The history of a request that made all its attempts; `verifies`: whether the verifier should have read them."""
     snapshots, first = [], state.attempts[0]
     for count in range(1, len(state.attempts) + 1):
         attempts = state.attempts[:count]
@@ -271,12 +272,12 @@ def certify_grid(
 
 
 def fitting_part(sample: Sequence[Drawn]) -> Sequence[Drawn]:
-    """Those of a sample that fit the confidence. The others test the thresholds, so nothing may be learnt from them."""
+    """The part of a sample that fits the confidence. The rest tests thresholds, so nothing may be learnt from it."""
     return sample[::FITTING_STRIDE]
 
 
 def testing_part(sample: Sequence[Drawn]) -> Sequence[Drawn]:
-    """Those of a sample that test the thresholds."""
+    """The part of a sample that tests the thresholds."""
     return [one for place, one in enumerate(sample) if place % FITTING_STRIDE]
 
 
@@ -294,7 +295,7 @@ def _labelled(histories: Sequence[AttemptHistory], which: str) -> tuple[NDArray[
 
 
 def candidate_thresholds(histories: Sequence[AttemptHistory], confidence: Confidence) -> NDArray[np.float64]:
-    """Falling thresholds on confidence; each lets about as many further answers of these histories through."""
+    """Descending thresholds on confidence; each admits about the same number of further answers of these histories."""
     confidences = [
         confidence.of_features(snapshot.features)
         for history in histories
@@ -312,9 +313,9 @@ def replay(
     max_steps: int,
     max_tokens: int,
 ) -> LossTable:
-    """What requests of a class would have been answered under each threshold: at the first confident snapshot.
+    """The outcome of requests of a class under each threshold: they are answered at the first confident snapshot.
 
-    As in the engine: a request never reaches a snapshot beyond its limits, and never stops at one without an answer.
+    As in the engine, a request never reaches a snapshot beyond its limits, and never stops at one without an answer.
     """
     answered_SN = np.zeros((len(threshold_S), len(histories)), dtype=bool)
     wrong_SN = np.zeros_like(answered_SN)
@@ -332,8 +333,8 @@ def replay(
 def starting_setting(losses: LossTable, tolerance: float, delta: float, n: int) -> int:
     """The setting at which testing on `n` problems begins, chosen by the losses on other problems.
 
-    It is the most cautious setting that is likely to pass, or else the setting that is most likely to. Error rates are
-    drawn a little towards a half (Laplace), because the losses may be few.
+    It is the most cautious setting that is likely to pass, or else the setting most likely to pass. Error rates are
+    shrunk slightly towards one half (Laplace smoothing), because there may be few losses.
     """
     share = n / losses.answered_SN.shape[1]
     chances = [
@@ -345,7 +346,7 @@ def starting_setting(losses: LossTable, tolerance: float, delta: float, n: int) 
 
 
 def _chance_to_pass(answered: int, error: float, tolerance: float, delta: float) -> float:
-    """The probability that the test passes for so many answers at this error rate."""
+    """The probability that the test passes for this number of answers at this error rate."""
     wrong = -1
     while wrong + 1 < answered and p_value(wrong + 1, answered, tolerance) <= delta:
         wrong += 1

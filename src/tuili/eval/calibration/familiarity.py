@@ -1,10 +1,10 @@
-"""What a model's training has read, from its own data: the file by which the engine tells unfamiliar prompts.
+"""Builds the file by which the engine recognises unfamiliar prompts, from the data that a model was trained on.
 
-The p-values of the file are those of references: prompts that are scored as if some of what was read had not been.
-Forms of problems fall into `FOLDS`. For a problem of training, its own fold is hidden and the `HIDDEN` - 1 that follow
-it, so that a new way to ask something known is told from a question about something else. Requests that come as one's
-own prompts do need no other ways to ask: for one of these, its own fold alone is hidden. What is done with a score is
-left to `engine.promises.familiarity`.
+The p-values of the file come from references: prompts that are scored as if part of the data had not been read. The
+forms of problems are divided into `FOLDS`. For a training problem, its own fold and the `HIDDEN` - 1 following ones are
+hidden, so that a new way to ask something known is distinguished from a question about something else. Requests like
+the user's own prompts need no other ways to ask: for such a prompt, only its own fold is hidden.
+`engine.promises.familiarity` uses the scores.
 
 Dimensions: N pairs and triples, R references, V vocabulary.
 """
@@ -36,11 +36,11 @@ from tuili.store import (
 FOLDS = 8
 HIDDEN = 5
 LEVEL = 0.02
-"""The share of prompts in new forms that are taken for unfamiliar."""
+"""The share of prompts in new forms that are classified as unfamiliar."""
 MIN_REFERENCES = 50
-"""With fewer references no p-value is below the level."""
+"""With fewer references, no p-value is below the level."""
 READ_RECORDS, SCORED_RECORDS = 1500, 150
-"""Records of each source that the filter is made from, and further ones, of which those of one turn are references."""
+"""Records per source from which the filter is made, and further ones whose single-turn records are references."""
 
 
 class _Prompt(NamedTuple):
@@ -58,15 +58,15 @@ def learn_familiarity(
     own: Sequence[str] = (),
     trained: FamiliarityFile | None = None,
 ) -> FamiliarityFile | None:
-    """The pairs and triples of tokens of these sources, and the scores of prompts as if they had not been read.
+    """The pairs and triples of tokens in these sources, and the scores of prompts as if they had not been read.
 
-    None where there are too few prompts to tell an unfamiliar one.
+    None if there are too few prompts to recognise an unfamiliar one.
 
     Args:
-        description: what is read in words, for readers of the file.
-        progress: is called with (read, total) records.
-        own: further prompts, which requests will be like. If there are enough of them, they alone are references.
-        trained: a former file that knows what training has read, and has references of it, in place of the sources.
+        description: describes in words what is read, for human readers of the file.
+        progress: called with (read, total) records.
+        own: further prompts that resemble future requests. If there are enough of them, only they are references.
+        trained: an earlier file that replaces the sources: it knows what training has read, and has its references.
     """
     dialect = dialect_of(tokenizer)
     class_V, total = token_classes(tokenizer), len(sources) * (READ_RECORDS + SCORED_RECORDS)
@@ -82,7 +82,7 @@ def learn_familiarity(
             record = source.record(number)
             if number < READ_RECORDS:
                 read.append(prompt_of(record.turns, record.form))
-            elif not record.messages:  # instructions that were read would make a new way to ask look less new
+            elif not record.messages:  # known instructions would make a new way to ask look less new
                 scored.append(prompt_of(record.turns, record.form))
         progress((place + 1) * total // len(sources), total)
     mine = [prompt_of(Turns.of(prompt), prompt) for prompt in own]
@@ -94,7 +94,7 @@ def learn_familiarity(
         score_N = np.sort(np.concatenate([score_N, training_T]))
     if len(score_N) < MIN_REFERENCES:
         return None
-    # What every prompt has is known as well, for prompts of which more than the question is scored.
+    # The frame of every prompt is also known, for prompts of which more than the question is scored.
     frame = _Prompt(ngrams_of([*ends[0], *ends[1]], class_V), 0)
     filter_B = NgramFilter.of(_keys([*read, frame])[0]).filter_B if trained is None else trained.filter_B
     sample_C = NgramFilter.of(_keys(mine)[0]).filter_B if mine else None
@@ -103,8 +103,8 @@ def learn_familiarity(
 
 
 def common_ends(tokenizer: AnyTokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The tokens that the prompts of all questions begin with, and those that they end with, without the one next to
-    the question on either side: a question of a single token has pairs, too.
+    """The tokens with which the prompts of all questions begin, and those with which they end, except the token next to
+    the question on either side, so that even a question of a single token has pairs.
     """
     dialect = dialect_of(tokenizer)
     one, other = (dialect.encode(Turns(text), sys.maxsize) for text in ("a", "1"))
@@ -113,13 +113,13 @@ def common_ends(tokenizer: AnyTokenizer) -> tuple[tuple[int, ...], tuple[int, ..
 
 
 def token_classes(tokenizer: AnyTokenizer) -> NDArray[np.uint32]:
-    """The class of each token: 0 for numbers, another for each other token."""
+    """The class of each token: 0 for numbers, a class of its own for each other token."""
     texts = (tokenizer.token_bytes(token).strip() for token in range(tokenizer.size))
     return np.array([0 if text.isdigit() else token + 1 for token, text in enumerate(texts)], np.uint32)
 
 
 def _keys(read: Sequence[_Prompt]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
-    """The different pairs and triples of these prompts, rising, and the folds that each stands in, as bits."""
+    """The distinct pairs and triples of these prompts in ascending order, and the folds of each, as bits."""
     parts = [(key_N, _bits(one.fold, 1)) for one in read for key_N in one.ngrams]
     key_N = np.concatenate([np.zeros(0, np.uint64), *(part_N for part_N, _ in parts)])
     fold_N = np.concatenate([np.zeros(0, np.uint8), *(np.full(len(part_N), bits) for part_N, bits in parts)])
@@ -130,7 +130,7 @@ def _keys(read: Sequence[_Prompt]) -> tuple[NDArray[np.uint64], NDArray[np.uint8
 
 
 def _bits(fold: int, count: int) -> np.uint8:
-    """So many folds from this one on, as bits."""
+    """`count` folds, starting with this one, as bits."""
     return np.uint8(sum(1 << (fold + further) % FOLDS for further in range(count)))
 
 
@@ -140,10 +140,10 @@ def _scores(
     keys: tuple[NDArray[np.uint64], NDArray[np.uint8]],
     hidden: int,
 ) -> NDArray[np.float32]:
-    """The scores of prompts, rising: each as if all was read but so many folds from its own on.
+    """The scores of prompts in ascending order, each as if `hidden` folds, starting with its own, had not been read.
 
     Args:
-        keys: the pairs and triples that are read now, and their folds. former: knows what was read before.
+        keys: the pairs and triples that are read now, and their folds. former: knows what was read earlier.
     """
     key_N, fold_N = keys
 

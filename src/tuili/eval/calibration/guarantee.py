@@ -1,10 +1,10 @@
-"""Learn-then-Test: which setting may be promised to have at most a share epsilon of its answers wrong.
+"""Learn-then-Test: determines for which setting it may be promised that at most a share epsilon of answers is wrong.
 
 The promise holds with probability 1 - delta over the draw of the calibration sample. The method is that of Angelopoulos
 et al. (2021, arXiv 2110.01052) with exact binomial p-values and fixed-sequence testing, for one class of requests
-(epsilon, attempts, tokens). Each class is promised on its own, not all of them together. The promise needs requests
-that are drawn as the calibration sample was: whether they still are is left to `engine.promises.drift`, what a setting
-is and how the sample is collected to `calibrate`.
+(epsilon, attempts, tokens). Each class has its own promise; there is no joint promise for all classes. The promise
+requires that requests are drawn as the calibration sample was: `engine.promises.drift` monitors this. `calibrate`
+defines the settings and collects the sample.
 
 Dimensions: S settings from the most cautious to the most permissive, N samples.
 """
@@ -25,7 +25,7 @@ from tuili.errors import InputError
 class LossTable:
     """The losses of each setting on each calibration sample: whether it answered, and whether its answer was wrong.
 
-    `wrong_SN` counts only where `answered_SN` is true. Raises `InputError` for arrays that do not fit each other.
+    `wrong_SN` counts only where `answered_SN` is true. Raises `InputError` for arrays that do not match.
     """
 
     answered_SN: NDArray[np.bool_]
@@ -49,7 +49,7 @@ class LossTable:
 class CertifiedSetting:
     """The most permissive setting that passed its test: `wrong` of its `n` answers were wrong.
 
-    bound: the Clopper-Pearson upper bound of its error, at most epsilon. It describes the evidence. What is promised is
+    bound: the Clopper-Pearson upper bound on its error, at most epsilon. It describes the evidence. The promise is only
     epsilon, because the setting was chosen by its test. coverage: the share of samples that it answered.
     """
 
@@ -64,7 +64,7 @@ class CertifiedSetting:
 class Infeasible:
     """Why no setting passed its test, and what would change that.
 
-    feasible: the least epsilon for which the first setting would pass; None where it answered nothing. needed: the
+    feasible: the smallest epsilon for which the first setting would pass; None if it answered nothing. needed: the
     fewest answers with which a setting can be certified for epsilon, if none of them is wrong.
     """
 
@@ -74,7 +74,7 @@ class Infeasible:
 
 
 def p_value(wrong: int, answered: int, epsilon: float) -> float:
-    """P(Binomial(answered, epsilon) <= wrong): how likely so few errors are where the true share is epsilon."""
+    """P(Binomial(answered, epsilon) <= wrong): the probability of so few errors if the true share is epsilon."""
     if wrong >= answered:
         return 1.0
     if wrong < epsilon * answered:
@@ -83,9 +83,9 @@ def p_value(wrong: int, answered: int, epsilon: float) -> float:
 
 
 def clopper_pearson_upper(wrong: int, answered: int, delta: float) -> float:
-    """The Clopper-Pearson upper bound: the least error rate that so few errors rule out at level delta.
+    """The Clopper-Pearson upper bound: the smallest error rate that so few errors rule out at level delta.
 
-    It is rounded up at the ninth digit, and 1.0 where no error rate is ruled out.
+    It is rounded up at the ninth digit, and 1.0 if no error rate is ruled out.
     """
     if wrong >= answered:
         return 1.0
@@ -109,9 +109,8 @@ def certify(losses: LossTable, epsilon: float, delta: float, start: int) -> Cert
     """Test the hypothesis "epsilon or more of the answers are wrong" for one setting after another.
 
     Testing begins at `start` and ends at the first setting for which the hypothesis is not rejected. Given the number
-    of a setting's answers, its errors are binomial. Because `start` is fixed without these losses, the promise holds
-    whatever the settings are. Raises `InputError` for a share that is not between 0 and 1, or a start that is no
-    setting.
+    of a setting's answers, its errors are binomial. Because `start` is chosen without these losses, the promise holds
+    for any settings. Raises `InputError` for a share that is not between 0 and 1, or a start that is not a setting.
     """
     _check_shares(epsilon=epsilon, delta=delta)
     counts = losses.error_counts()
@@ -130,7 +129,7 @@ def certify(losses: LossTable, epsilon: float, delta: float, start: int) -> Cert
 def empirical_setting(losses: LossTable, epsilon: float) -> int | None:
     """The usual choice, for comparison: the most permissive setting with at most epsilon of its answers wrong.
 
-    It promises nothing: where its error is just epsilon, the true error is above epsilon about every other time.
+    It promises nothing: if its error is exactly epsilon, the true error exceeds epsilon in about half of all cases.
     """
     _check_shares(epsilon=epsilon)
     fitting = [index for index, (wrong, n) in enumerate(losses.error_counts()) if n and wrong <= epsilon * n]
@@ -140,7 +139,8 @@ def empirical_setting(losses: LossTable, epsilon: float) -> int | None:
 def oracle_coverage(confidence_N: NDArray[np.float64], error_N: NDArray[np.float64], epsilon: float) -> float:
     """The largest share that a threshold on confidence could answer with a mean error of at most epsilon.
 
-    `error_N` has each sample's true probability of being wrong, or zeros and ones for the best choice in hindsight.
+    `error_N` contains each sample's true probability of being wrong, or zeros and ones for the best choice in
+    hindsight.
     """
     _check_shares(epsilon=epsilon)
     order_N = np.argsort(-confidence_N, kind="stable")
@@ -152,7 +152,7 @@ def oracle_coverage(confidence_N: NDArray[np.float64], error_N: NDArray[np.float
 
 
 def _tail(most: int, n: int, p: float) -> float:
-    """P(Binomial(n, p) <= most) for most < n p, where the terms fall from `most` downwards."""
+    """P(Binomial(n, p) <= most) for most < n p, where the terms decrease from `most` downwards."""
     term = exp(lgamma(n + 1) - lgamma(most + 1) - lgamma(n - most + 1) + most * log(p) + (n - most) * log1p(-p))
     total = 0.0
     for k in range(most, -1, -1):

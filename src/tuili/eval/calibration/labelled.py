@@ -1,6 +1,6 @@
-"""A prompt whose right answer is known, and whether a response to it is right.
+"""A prompt with a known right answer, and whether a response to it is right.
 
-How answers are compared is left to `eval.comparing`, which chains settle a claim to `tuili.steps`.
+`eval.comparing` compares answers; `tuili.steps` decides which chains of steps settle a claim.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from tuili.tasks import Problem
 class LabelledPrompt:
     """A prompt with its right answer.
 
-    Where the answer is a program, `specification` says which others are right, too. Where there is a `claim`, the steps
-    of a response must settle it. Answers are else compared by `comparison`.
+    If the answer is a program, `specification` defines which others are also right. If there is a `claim`, the steps of
+    a response must settle it. Otherwise, answers are compared by `comparison`.
     """
 
     prompt: str
@@ -33,7 +33,7 @@ class LabelledPrompt:
         return cls(problem.prompt, problem.answer, problem.specification, problem.claim, comparison)
 
     def is_answered_by(self, steps: Sequence[str], answer: str, context: Context) -> bool:
-        """Whether a response is right; `context` is what the prompt gives."""
+        """Whether a response is right; `context` holds the facts given in the prompt."""
         if self.claim:
             return settles(self.claim, steps, answer, context).status is Status.VALID
         return self.comparison.is_right(self.answer, answer, self.specification)

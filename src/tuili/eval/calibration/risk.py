@@ -1,6 +1,6 @@
-"""The picture of a calibration: risk–coverage curves, and the coverage at which each tolerance is promised.
+"""The plot of a calibration: risk–coverage curves, and the coverage at which each tolerance is promised.
 
-The numbers are left to `calibrate`.
+`calibrate` computes the numbers.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from tuili.eval.reporting.figures import ACCENT_COLOUR, LEVEL_COLOURS, MUTED_COL
 from tuili.files import whole_file
 
 LINE_STYLES = ("-", "--", "-.")
-"""When all colours have been used, they come again with the next line style."""
+"""Once all colours have been used, they repeat with the next line style."""
 MIN_ANSWERED = 20
-"""A point of fewer answers is not drawn."""
+"""A point based on fewer answers is not drawn."""
 
 
 def draw_risk_coverage(calibration: Calibration, path: Path) -> None:
-    """Write the picture as SVG: one line for each limit on attempts, at the largest limit on tokens.
+    """Write the plot as SVG: one line for each limit on attempts, at the largest limit on tokens.
 
-    A dot stands where a tolerance is promised; a dotted line is the tolerance. Raises `InputError` where the file
-    cannot be written.
+    A dot marks a promised tolerance; a dotted line is the tolerance. Raises `InputError` if the file cannot be written.
     """
     tokens, n = max(calibration.token_classes), calibration.sample.n
     curves = [curve for curve in calibration.curves if curve.max_tokens == tokens]

@@ -1,1 +1,1 @@
-"""Reports of an evaluation: the page, the model card and their pictures."""
+"""Reports of an evaluation: the page, the model card and their plots."""

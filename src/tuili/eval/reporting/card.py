@@ -1,7 +1,7 @@
 """The model card: a README.md in the model folder, written from its lineage and its measured figures.
 
-The figures are kept in the same folder, in the file of `kept`. What is measured is left to `tuili.eval.evaluation`,
-what a lineage holds to `tuili.store`.
+The figures are stored in the same folder, in the file defined by `kept`. `tuili.eval.evaluation` measures them;
+`tuili.store` reads the lineage.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tuili.store import read_lineage
 
 
 def write_card(folder: Path, report: Mapping[str, Any]) -> None:
-    """Keep `report` in a model folder and describe the model in its README.md."""
+    """Store `report` in a model folder and describe the model in its README.md."""
     write_json(folder / EVAL_FILE, report)
     lineage = read_lineage(folder)
     recipes = [entry.recipe for entry in lineage if entry.recipe]

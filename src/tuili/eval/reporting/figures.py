@@ -1,6 +1,6 @@
-"""The pictures of a report, drawn with matplotlib and returned as data URIs, which need no other file or host.
+"""The plots of a report, drawn with matplotlib and returned as data URIs, which need no other file or host.
 
-What the numbers mean is left to the files that measure them, the page around the pictures to `report`.
+The modules that measure the numbers define their meaning; `page` makes the page around the plots.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ INK_COLOUR, MUTED_COLOUR, GRID_COLOUR = "#1f2933", "#7b8794", "#e4e7eb"
 LEVEL_COLOURS = ("#8fb8de", "#4a86c5", "#1f5a9c", "#123a6b", "#0b2345")
 ACCENT_COLOUR = "#d9822b"
 MAX_VIOLATION_GOAL = 0.3
-"""The largest load of an expert should exceed the mean load by at most this share of the mean load."""
+"""The largest load of an expert should exceed the mean load by at most this fraction of the mean load."""
 _SHARE_COLOURS = LinearSegmentedColormap.from_list("share", ["#ffffff", "#cfe0f1", "#4a86c5", "#123a6b"])
 _CHANGE_COLOURS = LinearSegmentedColormap.from_list("change", ["#a61b1b", "#ffffff", "#1f5a9c"])
 PLOT_STYLE: dict[Any, Any] = {
@@ -86,7 +86,7 @@ def accuracy_bars(cells: Sequence[Mapping[str, Any]]) -> str:
 
 
 def depth_lines(by_domain: Mapping[str, Mapping[str, float]]) -> str:
-    """The mean depth at each level: one small panel for each domain, all on one scale."""
+    """The mean depth at each level: one small panel for each domain, all on the same scale."""
     columns = min(4, len(by_domain))
     rows = -(-len(by_domain) // columns)
     with matplotlib.rc_context(PLOT_STYLE):
@@ -136,7 +136,7 @@ def depth_points(points: Sequence[Mapping[str, Any]]) -> str:
 def heat_map(
     matrix: Sequence[Sequence[float]], rows: Sequence[str], columns: Sequence[str], diverging: bool = False
 ) -> str:
-    """A domain × expert table as colours: shares from 0 to 1, or, where `diverging`, changes on a scale around 0."""
+    """A domain × expert table as colours: shares from 0 to 1, or changes on a scale around 0 if `diverging`."""
     values = np.asarray(matrix, dtype=float)
     with matplotlib.rc_context(PLOT_STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(7.6, 1.6 + 0.3 * len(rows)))
@@ -159,7 +159,7 @@ def heat_map(
 
 
 def balance_bars(by_domain: Sequence[float], by_token: Sequence[float]) -> str:
-    """max load / mean load − 1 of each routed layer: with every domain weighing the same, and with every token."""
+    """max load / mean load − 1 of each routed layer: with equal weight per domain, and with equal weight per token."""
     layers = np.arange(1, len(by_domain) + 1)
     with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(7.6, 2.4))
@@ -181,7 +181,7 @@ def balance_bars(by_domain: Sequence[float], by_token: Sequence[float]) -> str:
 
 
 def learning_curve(log: Sequence[Mapping[str, float]], phases: Sequence[tuple[float, int]] = ()) -> str:
-    """The loss at each step and, where the log has it, the accuracy; a dotted line marks where a phase begins."""
+    """The loss at each step and, if logged, the accuracy; a dotted line marks the beginning of a phase."""
     loss = [(line["step"], line["loss"]) for line in log]
     accuracy = [(line["step"], line["accuracy"]) for line in log if "accuracy" in line]
     with matplotlib.rc_context(PLOT_STYLE):

@@ -1,6 +1,6 @@
-"""The figures that a model's folder keeps, as text and numbers: read and shown without torch.
+"""The figures stored in a model's folder, as text and numbers: read and shown without torch.
 
-How they are measured and written is left to `tuili.eval.evaluation` and `card`.
+`tuili.eval.evaluation` measures them, `card` writes them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 from tuili.errors import ModelFolderError
 
 EVAL_FILE = Path("tuili") / "eval.json"
-"""Where a model's folder keeps the report of its evaluation."""
+"""The path of the evaluation report in a model's folder."""
 
 
 def read_figures(folder: Path) -> dict[str, Any] | None:
-    """The report that a model's folder keeps, or None. Raises `ModelFolderError` where it cannot be read."""
+    """The report stored in a model's folder, or None. Raises `ModelFolderError` if it cannot be read."""
     path = folder / EVAL_FILE
     if not path.is_file():
         return None
@@ -34,7 +34,7 @@ def read_figures(folder: Path) -> dict[str, Any] | None:
 
 
 def figures_line(figures: Mapping[str, float]) -> str:
-    """The main figures of one entry of a lineage, in one line: loss, accuracy, right answers and sizes."""
+    """The main figures of one lineage entry, in one line: loss, accuracy, right answers and sizes."""
     shown = [f"{name} {figures[name]:.4g}" for name in ("loss", "accuracy", "agreement") if name in figures]
     if at_exits := [f"{value:.3f}" for name, value in figures.items() if name.startswith("accuracy_")]:
         shown.append(f"by exit {' / '.join(at_exits)}")

@@ -1,6 +1,6 @@
 """The report of an evaluation as one self-contained HTML page for people, and the templates of this package.
 
-What the report holds is left to `report`, how pictures are drawn to `figures`.
+`report` makes the content of the report, `figures` draws the plots.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def write_html(
     log: Sequence[Mapping[str, float]] = (),
     phases: Sequence[tuple[float, int]] = (),
 ) -> None:
-    """Write the report as one page without outside references.
+    """Write the report as one page without external references.
 
-    `exits` are the model's exit layers. `log` holds the lines of a training log. `phases` holds the step at which each
-    phase of a curriculum begins, with the phase's number.
+    `exits` are the model's exit layers. `log` contains the lines of a training log. `phases` contains the step at which
+    each phase of a curriculum begins, with the phase's number.
     """
     page = (
         template_environment(html=True)
@@ -73,14 +73,14 @@ def _pictures(
 
 
 def _tint(depth: float, exits: Sequence[int]) -> str:
-    """The background colour for a number of layers: the palest for the first exit, the warmest for full depth."""
+    """The background colour for a number of layers: from palest for the first exit to warmest for full depth."""
     span = max(1, max(exits) - min(exits))
     place = (depth - min(exits)) / span * (len(_DEPTH_COLOURS) - 1)
     return _DEPTH_COLOURS[max(0, min(len(_DEPTH_COLOURS) - 1, round(place)))]
 
 
 def template_environment(html: bool = False) -> Environment:
-    """The templates of this package; a name that is missing is an error, and HTML is escaped."""
+    """The templates of this package; a missing name is an error, and HTML is escaped if `html`."""
     return Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=html,

@@ -1,7 +1,7 @@
 """The report of an evaluation as one JSON document, part by part.
 
-What is measured is left to `accuracy`, `depth` and `experts`, the page for people to `page`, the model card to `card`.
-The fields of the JSON are documented in `docs/evaluation.md`.
+`accuracy`, `depth` and `experts` do the measuring; `page` makes the page for people, `card` the model card.
+`docs/evaluation.md` documents the fields of the JSON.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # torch is not needed for a report
 
 
 def accuracy_section(responses: Sequence[Response], seconds: float) -> dict[str, Any]:
-    """The part that every report has: `mean` by level, `cells`, and the totals over all responses."""
+    """The section that every report has: `mean` by level, `cells`, and the totals over all responses."""
     table, n = cells(responses), len(responses)
     right, nearly = (sum(chosen) for chosen in zip(*((r.correct, r.nearly_correct) for r in responses), strict=True))
     return {
@@ -46,7 +46,7 @@ def accuracy_section(responses: Sequence[Response], seconds: float) -> dict[str,
 
 
 def depth_section(points: Sequence[DepthPoint], trends: Sequence[DepthTrend]) -> dict[str, Any]:
-    """The part `depth`: every way to choose depth that was tried, and how depth depends on the level in each domain."""
+    """The section `depth`: every tested way to choose depth, and how depth depends on the level in each domain."""
     return {
         "points": [asdict(point) for point in points],
         "trends": [asdict(trend) for trend in trends],
@@ -55,7 +55,7 @@ def depth_section(points: Sequence[DepthPoint], trends: Sequence[DepthTrend]) ->
 
 
 def expert_section(report: ExpertReport) -> dict[str, Any]:
-    """The part `experts`, with the mean and the largest of the losses."""
+    """The section `experts`, with the mean and the largest of the losses."""
     losses = {name: loss.points for name, loss in report.retention_loss.items()}
     worst = max(losses, key=losses.__getitem__)
     return {
@@ -66,7 +66,7 @@ def expert_section(report: ExpertReport) -> dict[str, Any]:
 
 
 def cells_by_domain(cells: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Mapping[str, Any]]]:
-    """The cells of a report as rows: of each domain, the cell of each level."""
+    """The cells of a report as rows: for each domain, its cell at each level."""
     rows: dict[str, dict[str, Mapping[str, Any]]] = {}
     for cell in cells:
         rows.setdefault(cell["domain"], {})[str(cell["level"])] = cell
@@ -74,9 +74,9 @@ def cells_by_domain(cells: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, M
 
 
 def provenance(processes: int = 1, threads: int | None = None) -> dict[str, Any]:
-    """When, on what machine, with which versions and by which code figures were measured.
+    """When, on which machine, with which versions and by which code figures were measured.
 
-    `threads` are those of each process, None for what torch uses here.
+    `threads`: the number of threads in each process; None for the number that torch uses here.
     """
     facts = machine()
     return {
@@ -90,7 +90,7 @@ def provenance(processes: int = 1, threads: int | None = None) -> dict[str, Any]
 def samples(responses: Iterable[Response], tokenizer: AnyTokenizer, wrong: int = 3) -> list[dict[str, Any]]:
     """Answers worth showing: the hardest right one of each domain, then the hardest wrong one of up to `wrong` domains.
 
-    Of one level, the domains with most wrong answers come first.
+    Within a level, the domains with most wrong answers come first.
     """
     responses = list(responses)
     misses = Counter(response.problem.domain for response in responses if not response.correct)
@@ -102,7 +102,7 @@ def samples(responses: Iterable[Response], tokenizer: AnyTokenizer, wrong: int =
 
 
 def sample(response: Response, tokenizer: AnyTokenizer) -> dict[str, Any]:
-    """One response with its checked steps; `pieces` gives each token of a step with the number of layers it used."""
+    """One response with its checked steps; `pieces` lists each token of a step with the number of layers it used."""
     problem = response.problem
     answer = response.explained(tokenizer)
     document = answer.as_json()
@@ -120,11 +120,11 @@ def sample(response: Response, tokenizer: AnyTokenizer) -> dict[str, Any]:
 
 
 def write_json(path: Path, report: Mapping[str, Any]) -> None:
-    """Write a report as JSON, creating its folder; the file appears whole or not at all."""
+    """Write a report as JSON atomically, creating its folder."""
     write_text(path, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all, creating its folder. Raises `InputError` where that cannot be done."""
+    """Write a file atomically, creating its folder. Raises `InputError` if that fails."""
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""An adapter added to the weights of its base: a model folder of its own, with the lineage of both.
+"""Adds an adapter to the weights of its base; the result is a model folder of its own, with the lineage of both.
 
-Sums are made in float64, tensor by tensor, and rounded once: every machine gets the same bits, which are those of
-`tuili.posttrain`, where the adapter was made. What is told of the weights beside them is left to the callers.
+Sums are computed in float64, tensor by tensor, and rounded once: every machine gets the same bits, equal to those of
+`tuili.posttrain`, where the adapter was made. The callers provide the other information stored with the weights.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ def import_adapter(
     """Add an adapter to a model in a new folder, and open it there.
 
     Args:
-        source: the folder of the adapter, in PEFT's format. A chat template in it takes the place of the base's.
+        source: the folder of the adapter, in PEFT's format. A chat template in it replaces that of the base.
         base: an imported model's folder, a hub name, or a name of `NAMED_SOURCES`.
-        out: the folder; a model folder that is there already is replaced as a whole.
-        dtype: of the weights; with `keep` those of the base.
-        report: is told what is done, how many parts of it are finished, and of how many.
+        out: the folder; an existing model folder is replaced as a whole.
+        dtype: the type of the weights; with `keep`, that of the base.
+        report: called with the name of the current task, the number of finished parts, and their total.
         fetch: gets the file of a named base.
-    Raises `InputError`, in one line, where one does not belong to the other; then nothing is written.
+    Raises `InputError`, with a one-line message, if adapter and base do not match; then nothing is written.
     """
     check_folder_place(out)
     adapter = read_adapter(source)
@@ -85,7 +85,7 @@ def import_adapter(
 def write_sum(
     fresh: Path, base: ImportedModel, adapter: Adapter, dtype: Dtype, report: Report = lambda what, done, total: None
 ) -> None:
-    """Write the base with the adapter added to its weights, at a path where nothing is. Lineage is left out."""
+    """Write the base with the adapter added to its weights, at a path that does not exist yet, without lineage."""
     fresh.mkdir()
     kind, files, terms = DTYPES[dtype], carried_files(base), adapter.terms
     with folder_weights(base.path, base.shape) as stored:
@@ -97,7 +97,7 @@ def write_sum(
 
 
 def addition(folder: Path, base: ImportedModel, adapter: Adapter, base_name: str, told: dict[str, Any]) -> LineageEntry:
-    """What the lineage of a sum in a folder says of it."""
+    """The lineage entry for a sum in a folder."""
     recipe = told | {"sha256": adapter.sha256, "rank": adapter.config.r, "base": Path(base_name).name}
     return LineageEntry("adapter", recipe, parent=model_hash(base.path), hash=model_hash(folder))
 

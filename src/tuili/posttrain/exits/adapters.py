@@ -1,8 +1,8 @@
-"""Training the adapter of an exit: first by a regression in closed form, then towards what full depth predicts.
+"""Training the adapter of an exit: first by a closed-form regression, then towards the predictions of full depth.
 
-The states come from `states`; how sure an exit is, is learnt afterwards in `confidence`. Translating states linearly
-before the head reads them: Belrose et al., "Eliciting Latent Predictions with the Tuned Lens", 2023 (arXiv:2303.08112).
-The head is the dearest part. So a step scores those tokens alone that full depth finds likely somewhere in its rows.
+The states come from `states`; `confidence` later learns how sure an exit is. Translating states linearly before the
+head reads them: Belrose et al., "Eliciting Latent Predictions with the Tuned Lens", 2023 (arXiv:2303.08112). The head
+is the most expensive part, so a step scores only tokens that full depth finds likely somewhere in its rows.
 
 Dimensions: N tokens, M hidden size, R rank, K likeliest tokens, S tokens that are scored, V vocabulary.
 """
@@ -23,7 +23,7 @@ from tuili.posttrain.exits.network import ExitNetwork, plain_norm
 from tuili.posttrain.exits.states import LIKELIEST, States
 
 _RIDGE = 1e-2
-"""Of the mean of the inputs' squares; it keeps the regression from following single texts."""
+"""Relative to the mean of the inputs' squares; it keeps the regression from overfitting single texts."""
 _WARMUP_STEPS = 20
 
 
@@ -32,13 +32,13 @@ class AdapterConfig(Config):
 
     steps: NonNegativeInt = 400
     rows: PositiveInt = 768
-    """Tokens of a step."""
+    """Tokens per step."""
     learning_rate: PositiveFloat = 1.5e-3
     weight_decay: NonNegativeFloat = 0.05
     likeliest: PositiveInt = Field(8, le=LIKELIEST)
-    """Tokens of full depth that an exit learns the probabilities of."""
+    """How many of the likeliest tokens at full depth an exit learns the probabilities of."""
     prompt_weight: NonNegativeFloat = 0.4
-    """The weight of a token of a prompt, where one of a response has 1."""
+    """The weight of a prompt token; a response token has weight 1."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class Head:
     eps: float
 
     def read(self, hidden_NM: Tensor) -> Tensor:
-        """What the weights are applied to."""
+        """The input of the weights."""
         return plain_norm(hidden_NM, self.eps) * self.gain_M
 
 
 def start_by_regression(network: ExitNetwork, hidden_NM: Tensor, full_NM: Tensor, top_NK: Tensor, head: Head) -> None:
-    """Set the adapter to the map of its rank that brings states nearest to those at full depth.
+    """Set the adapter to the map of its rank that brings states closest to those at full depth.
 
-    Nearness is measured in the logits of the tokens that full depth finds likely, and relative to the size of a state,
+    Closeness is measured in the logits of the tokens that full depth finds likely, and relative to the size of a state,
     because the final norm divides by it.
     """
     rank = network.down.out_features
@@ -71,14 +71,14 @@ def start_by_regression(network: ExitNetwork, hidden_NM: Tensor, full_NM: Tensor
     directions_RM = torch.linalg.svd(fitted_MM, full_matrices=False)[2][:rank]
     down_RM = (full_rank_MM @ metric_MM @ directions_RM.T).T
     up_MR = torch.linalg.solve(metric_MM, directions_RM.T)
-    scale = (up_MR.norm() / down_RM.norm()).sqrt()  # both learn at one rate
+    scale = (up_MR.norm() / down_RM.norm()).sqrt()  # both learn at the same rate
     with torch.no_grad():
         network.down.weight.copy_(down_RM * scale)
         network.up.weight.copy_(up_MR / scale)
 
 
 def _logit_metric(top_NK: Tensor, head: Head) -> Tensor:
-    """The root of the quadratic form that measures a difference of states in likely tokens' logits, [M, M]."""
+    """The root of the quadratic form that measures a difference of states in the logits of likely tokens, [M, M]."""
     token_S, count_S = torch.unique(top_NK[:, :4], return_counts=True)
     rows_SM = head.weight_VM[token_S] * head.gain_M * count_S[:, None].sqrt()
     form_MM = rows_SM.T @ rows_SM
@@ -92,7 +92,7 @@ def distill(
     network: ExitNetwork, depth: int, states: States, head: Head, config: AdapterConfig, seed: int,
     tell: Callable[[int, int], None],
 ) -> None:  # fmt: skip
-    """Train the adapter so that the head's probabilities of likely tokens become those at full depth."""
+    """Train the adapter so that the head's probabilities of likely tokens match those at full depth."""
     parameters = [network.down.weight, network.up.weight]
     optimizer = torch.optim.AdamW(parameters, config.learning_rate, weight_decay=config.weight_decay)
     hidden_NM, narrow_VM = states.hidden[depth], head.weight_VM.bfloat16()
@@ -114,11 +114,11 @@ def distill(
 
 
 def random_rows(length: int, rows: int, steps: int, seed: int) -> Iterator[Tensor]:
-    """For each step its rows, drawn with replacement."""
+    """The rows of each step, drawn with replacement."""
     generator = torch.Generator().manual_seed(seed)
     return (torch.randint(length, (rows,), generator=generator) for _ in range(steps))
 
 
 def rate_factor(step: int, steps: int) -> float:
-    """The factor of the learning rate: it rises in the first steps, then falls along a cosine to nearly nothing."""
+    """The factor of the learning rate: it rises in the first steps, then falls along a cosine to nearly zero."""
     return min(1.0, (step + 1) / _WARMUP_STEPS) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))

@@ -1,8 +1,8 @@
-"""Training the confidence head of an exit: what leaving there costs by the probabilities of full depth.
+"""Training the confidence head of an exit: it predicts the cost of leaving there, by the probabilities at full depth.
 
-It learns from texts that the adapter has not learnt from: on those the adapter is right too often.
-The label of a token is one less the probability that full depth gives to its own likeliest token more than to the
-exit's. It is 1 where both say the same, and near 1 where full depth itself hardly knows which to say.
+It learns from texts that the adapter has not learnt from, because on its own texts the adapter is right too often.
+The label of a token is 1 minus the amount by which full depth's probability of its own likeliest token exceeds its
+probability of the exit's token. The label is 1 if both agree, and near 1 if full depth itself is undecided.
 
 Dimensions: N tokens, M hidden size, X common tokens.
 """
@@ -30,13 +30,13 @@ class ConfidenceConfig(Config):
     """The share of the tokens that confidence heads are trained on; the adapters learn from the others."""
     steps: NonNegativeInt = 400
     rows: PositiveInt = 1024
-    """Tokens of a step."""
+    """Tokens per step."""
     learning_rate: PositiveFloat = 2e-3
     weight_decay: NonNegativeFloat = 0.01
 
 
 def kept_probability(token_N: Tensor, states: States) -> Tensor:
-    """For these tokens in place of the likeliest ones at full depth, one less the probability that is lost, [N]."""
+    """For these tokens in place of the likeliest ones at full depth, 1 minus the lost probability, [N]."""
     prob_NK = states.log_prob_NK.exp()
     own_N = (prob_NK * (states.top_NK == token_N[:, None])).sum(-1)
     return (1 - prob_NK[:, 0] + own_N).clamp(0, 1)
@@ -44,7 +44,7 @@ def kept_probability(token_N: Tensor, states: States) -> Tensor:
 
 @torch.inference_mode()
 def exit_output(adapted_NM: Tensor, head: Head, common_X: Tensor) -> tuple[Tensor, Tensor]:
-    """What a confidence head reads of adapted states, [N, 2], and the likeliest of the common tokens, [N]."""
+    """The confidence head's inputs for adapted states, [N, 2], and the likeliest of the common tokens, [N]."""
     rows_XM = head.weight_VM[common_X].bfloat16()
     parts = [(head.read(part_NM).bfloat16() @ rows_XM.T).float() for part_NM in adapted_NM.split(_ROWS)]
     input_N2 = torch.cat([confidence_inputs(logit_NX) for logit_NX in parts])
@@ -56,7 +56,7 @@ def train_confidence(
 ) -> None:
     """Train the confidence head of an exit whose adapter is trained.
 
-    It learns from standardised numbers, and takes mean and deviation into its first layer at the end.
+    It learns from standardised inputs; mean and deviation are folded into its first layer at the end.
     """
     part = states.select(states.response_N)
     with torch.inference_mode():

@@ -2,7 +2,7 @@
 
 The loss is LayerSkip's: all exits and the full depth predict the text at once (Elhoushi et al., "LayerSkip", 2024,
 arXiv:2404.16710). Here exits also learn what full depth predicts, and in every second step some tokens leave, so that
-the layers learn to read keys and values that those leave behind. Confidence heads are trained afterwards. The layers
+the layers learn to read the keys and values of tokens that left. Confidence heads are trained afterwards. The layers
 change by low-rank terms (LoRA, Hu et al. 2021, arXiv:2106.09685), which are added to the weights at the end.
 
 Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one, S tokens that are scored, R rank.
@@ -35,7 +35,7 @@ from tuili.train import CheckpointConfig, CheckpointManager
 
 LOG = logging.getLogger(__name__)
 _EXTRA_TOKENS = 500
-"""Tokens that are scored in a step beside those that are likely in it."""
+"""Tokens that are scored in a step in addition to those that are likely in it."""
 
 
 class JointConfig(Config):
@@ -43,21 +43,21 @@ class JointConfig(Config):
 
     steps: PositiveInt = 400
     texts: PositiveInt = 4
-    """Texts of a step."""
+    """Texts per step."""
     rank: PositiveInt = Field(16, le=1024)
-    """The rank of what is added to a matrix."""
+    """The rank of the term that is added to a matrix."""
     first_layer: int = Field(4, ge=0)
-    """Layers below, counted from 0, stay as they are."""
+    """Layers below this one, counted from 0, do not change."""
     learning_rate: PositiveFloat = 1.5e-3
     weight_decay: NonNegativeFloat = 0.01
     exit_weight: NonNegativeFloat = 0.5
-    """The weight of an exit's loss, where that of full depth has 1."""
+    """The weight of an exit's loss; the loss of full depth has weight 1."""
     text_share: NonNegativeFloat = Field(0.5, le=1)
     """The share of the text itself in what an exit learns to predict; the rest is what full depth predicts."""
     prompt_weight: NonNegativeFloat = 0.15
-    """The weight of a token of a prompt, where one of a response has 1."""
+    """The weight of a prompt token; a response token has weight 1."""
     leaving: NonNegativeFloat = Field(0.2, lt=1)
-    """The share of the tokens of responses that leave at each exit, drawn at random, in every second step."""
+    """The share of response tokens that leave at each exit, drawn at random, in every second step."""
     checkpoint: PositiveInt = 20
     """Steps between two checkpoints."""
 
@@ -66,9 +66,9 @@ def train_jointly(
     backbone: Backbone, exits: Exits, head: Head, texts: Sequence[Text], config: JointConfig, seed: int, folder: Path,
     tell: TaskCallback,
 ) -> dict[str, Tensor]:  # fmt: skip
-    """Train the exits and the layers; returns what is to be added to each matrix of weights, by its name.
+    """Train the exits and the layers. Returns the term to be added to each weight matrix, by its name.
 
-    An interrupted training goes on from its newest checkpoint in `folder`.
+    An interrupted training continues from its newest checkpoint in `folder`.
     """
     terms = add_terms(backbone, config.first_layer, config.rank, torch.Generator().manual_seed(seed))
     learning = term_parameters(terms) | {
@@ -104,8 +104,8 @@ def train_jointly(
 
 
 def hold_out(texts: Sequence[Text], tokens: int, seed: int) -> tuple[list[Text], list[Text]]:
-    """The texts to learn from, in another order, and others that are kept from training: of so many tokens, and at most
-    half of all. Raises `InputError` for a single text."""
+    """The texts to learn from, shuffled, and others that are held out from training: this many tokens of them, and at
+    most half of all texts. Raises `InputError` for a single text."""
     if len(texts) < 2:
         raise InputError("one text to learn from is too few: confidences are learnt from others")
     order, held = random.Random(f"{seed}/0").sample(texts, len(texts)), list[Text]()
@@ -116,7 +116,7 @@ def hold_out(texts: Sequence[Text], tokens: int, seed: int) -> tuple[list[Text],
 
 
 def steps_of(texts: Sequence[Text], config: JointConfig, seed: int) -> Iterator[Sequence[Text]]:
-    """The texts of each step, in their order; when they are used up, they come again in another."""
+    """The texts of each step, in order; when they are used up, they repeat in another order."""
     step, round_number, order = 0, 0, texts
     while True:
         for part in batches_of(order, config.texts):
@@ -134,8 +134,8 @@ def joint_loss(
 ) -> Tensor:  # fmt: skip
     """The loss of all exits and of full depth on a batch. leaving: some tokens leave.
 
-    A token that has left has no full depth to learn from, so it does not count in such a step; what it leaves behind
-    for later tokens does.
+    A token that has left has no full depth to learn from, so it does not count in such a step; its effect on later
+    tokens does.
     """
     known_N = torch.isin(batch.next_N, vocabulary_S)
     place_N, weight_N = batch.position_N[known_N], torch.where(batch.response_N[known_N], 1.0, config.prompt_weight)

@@ -1,8 +1,8 @@
-"""The network of an exit: a low-rank adapter, and the head that tells how sure the exit is.
+"""The network of an exit: a low-rank adapter, and the head that estimates how sure the exit is.
 
 The adapter turns a state in the middle of a model into one that the model's final norm and head can read. The
-confidence head reads two numbers of the logits that come of it: the state itself tells nothing beyond these. How both
-are trained is left to `adapters` and `confidence`, how they are kept to `tuili.store`.
+confidence head reads two numbers computed from the resulting logits: the state itself adds no information to these.
+`adapters` and `confidence` train both, and `tuili.store` stores them.
 
 Dimensions: M hidden size, R rank, C channels, X common tokens.
 """
@@ -26,13 +26,13 @@ def plain_norm(hidden_M: Tensor, eps: float) -> Tensor:
 
 
 def confidence_inputs(logit_NX: Tensor) -> Tensor:
-    """What tells how sure an exit is, [N, 2]: the log-probability of its likeliest token, and by how much it leads."""
+    """The confidence head's inputs, [N, 2]: the log-probability of the exit's likeliest token, and its logit's lead."""
     first_N, second_N = logit_NX.float().topk(2, dim=-1).values.unbind(-1)
     return torch.stack([first_N - logit_NX.float().logsumexp(-1), first_N - second_N], dim=-1)
 
 
 class ExitNetwork(nn.Module):
-    """One exit. Its tensors have the names of the file: `down`, `up`, `confidence.0`, `confidence.2`."""
+    """One exit. Its tensors have the names used in the file: `down`, `up`, `confidence.0`, `confidence.2`."""
 
     def __init__(self, hidden_size: int, rank: int, channels: int, eps: float) -> None:
         super().__init__()
@@ -47,15 +47,15 @@ class ExitNetwork(nn.Module):
         return adapted
 
     def confidence_logit(self, logit_NX: Tensor) -> Tensor:
-        """How sure the exit is of what it says, as the logit of a probability, [N]. logit_NX: of the common tokens."""
+        """How sure the exit is of its token, as the logit of a probability, [N]. logit_NX: of the common tokens."""
         logit: Tensor = self.confidence(confidence_inputs(logit_NX))[..., 0]
         return logit
 
 
 class Exits(nn.ModuleDict):
-    """The exits of a model by their depth, without that of full depth.
+    """The exits of a model by depth, without full depth.
 
-    common_X: the tokens whose logits tell how sure an exit is.
+    common_X: the tokens whose logits show how sure an exit is.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Exits(nn.ModuleDict):
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """Where the exits are, rising."""
+        """The depths of the exits, rising."""
         return tuple(int(name) for name in self.keys())
 
     def at(self, depth: int) -> ExitNetwork:
@@ -80,5 +80,5 @@ class Exits(nn.ModuleDict):
         return {name: tensor.detach().float().numpy() for name, tensor in self.state_dict().items()}
 
     def load_arrays(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take the tensors of a file, which has been checked."""
+        """Load the tensors of a file that has been checked."""
         self.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})

@@ -1,8 +1,8 @@
-"""What exits do to a text: the model reads it again, and tokens of the response leave where the engine would let them.
+"""The effect of exits on a text: the model reads it again, and response tokens leave where the engine would let them.
 
-A token that leaves at an exit leaves keys and values in the deeper layers, which come from its state at the exit
-before the adapter: later tokens see these. So all tokens can be computed at once, layer by layer. The engine decodes
-one token at a time.
+In the layers after its exit, the keys and values of a token that left come from its state at the exit before the
+adapter: later tokens see these. So all tokens can be computed at once, layer by layer. The engine decodes one token at
+a time.
 
 Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one, V vocabulary, X common tokens.
 """
@@ -25,7 +25,7 @@ _HEAD_ROWS = 512
 
 @dataclass(frozen=True)
 class Reading:
-    """What was predicted for the tokens of responses. depth_N: layers run. token_N: the likeliest token."""
+    """The predictions for the tokens of responses. depth_N: layers run. token_N: the likeliest token."""
 
     depth_N: Tensor
     token_N: Tensor
@@ -33,24 +33,24 @@ class Reading:
 
     @property
     def accuracy(self) -> float:
-        """The share of tokens that are those of the text."""
+        """The share of predicted tokens that equal those of the text."""
         return (self.token_N == self.next_N).double().mean().item()
 
     @property
     def mean_depth(self) -> float:
-        """Layers run for a token."""
+        """The mean number of layers run per token."""
         return self.depth_N.double().mean().item()
 
     def agreement(self, other: Reading) -> float:
-        """The share of tokens that are the same in another reading of the same texts."""
+        """The share of predicted tokens that are the same in another reading of the same texts."""
         return (self.token_N == other.token_N).double().mean().item()
 
 
 @dataclass(frozen=True)
 class Stop:
-    """What comes to an exit, or to full depth: states that the final norm may read, and which tokens are still there.
+    """The input of an exit, or of full depth: states that the final norm may read, and which tokens have not left.
 
-    Of a token that has left, `adapted_BTM` has the adapted state that it left with.
+    For a token that has left, `adapted_BTM` has the adapted state at its exit.
     """
 
     depth: int
@@ -59,7 +59,7 @@ class Stop:
 
 
 Leave = Callable[[Stop], Tensor]
-"""Called at each exit; says which tokens leave there, [B, T]. Those that have left already do not matter."""
+"""Called at each exit; returns which tokens leave there, [B, T]. Tokens that have already left do not matter."""
 
 
 def walk(backbone: Backbone, exits: Exits, ids_BT: Tensor, leave: Leave | None) -> Iterator[Stop]:
@@ -68,7 +68,7 @@ def walk(backbone: Backbone, exits: Exits, ids_BT: Tensor, leave: Leave | None) 
     hidden_BTM, turns = backbone.embed(ids_BT)
     left_BTM, going_BT = hidden_BTM, torch.ones(ids_BT.shape, dtype=torch.bool)
     for number in range(full_depth):
-        # Of a token that has left, each deeper layer makes keys and values of the state at its exit.
+        # Each deeper layer makes keys and values for a token that has left from the state at its exit.
         hidden_BTM = torch.where(going_BT[..., None], backbone.layer(number, hidden_BTM, turns), hidden_BTM)
         if number + 1 in exits.depths:
             adapted_BTM = exits.at(number + 1).adapted(hidden_BTM)
@@ -87,8 +87,8 @@ def leave_early(
 ) -> tuple[Tensor, Tensor]:
     """The states that the head reads, before the final norm, [B, T, M], and the layers run for each token, [B, T].
 
-    A token where `leaving_BT` is set leaves at the first exit that is as sure as `threshold`; others run all layers,
-    and so do all tokens where it is 1.
+    A token with `leaving_BT` set leaves at the first exit whose confidence reaches `threshold`; others run all layers,
+    as do all tokens if the threshold is 1.
     """
 
     rows_XM = backbone.head_VM[exits.common_X]
@@ -106,19 +106,19 @@ def leave_early(
 
 
 def likeliest(backbone: Backbone, hidden_NM: Tensor) -> Tensor:
-    """The likeliest token by these states before the final norm, [N]."""
+    """The likeliest token for each of these states before the final norm, [N]."""
     parts = (backbone.final_norm(part).to(backbone.head_VM.dtype) for part in hidden_NM.split(_HEAD_ROWS))
     return torch.cat([(part @ backbone.head_VM.T).argmax(-1) for part in parts])
 
 
 @torch.inference_mode()
 def read(backbone: Backbone, exits: Exits, batches: Iterable[TextBatch], threshold: float) -> Reading:
-    """Read texts with tokens leaving at this confidence. At 1 all tokens run all layers."""
+    """Read texts, with tokens leaving at this confidence. At 1 all tokens run all layers."""
     return joined([*read_each(backbone, exits, batches, threshold)])
 
 
 def read_each(backbone: Backbone, exits: Exits, batches: Iterable[TextBatch], threshold: float) -> Iterator[Reading]:
-    """The same, a reading for each batch."""
+    """As `read`, with one reading per batch."""
     for batch in batches:
         hidden_BTM, depth_BT = leave_early(backbone, exits, batch.ids_BT, batch.leaving_BT, threshold)
         place_N = batch.position_N[batch.response_N]
@@ -127,6 +127,6 @@ def read_each(backbone: Backbone, exits: Exits, batches: Iterable[TextBatch], th
 
 
 def joined(readings: Sequence[Reading]) -> Reading:
-    """One reading of all texts."""
+    """Join readings into one."""
     fields = zip(*((one.depth_N, one.token_N, one.next_N) for one in readings), strict=True)
     return Reading(*(torch.cat(part) for part in fields))

@@ -1,6 +1,6 @@
 """The schema of a recipe that trains exits. Its one key `exits` distinguishes it from recipes of a model.
 
-How files and overrides become one recipe is left to `tuili.config`.
+`tuili.config` joins files and overrides into one recipe.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from tuili.posttrain.exits.joint import JointConfig
 
 
 class ThresholdConfig(Config):
-    """How the confidence is chosen at which a token leaves."""
+    """How to choose the confidence at which a token leaves."""
 
     loss: NonNegativeFloat = Field(0.5, le=100)
-    """Points of next-token accuracy that are tolerated below what `than` names."""
+    """The tolerated loss, in points of next-token accuracy, against what `than` names."""
     than: Literal["full", "before"] = "full"
-    """Full depth of the model with its exits; or of the model as it came, which joint training changes."""
+    """Full depth of the model with its exits; or of the original model, which joint training changes."""
     margin: NonNegativeFloat = 0.1
-    """Points of these that are not used up on the validation texts."""
+    """The points of this loss that are not used up on the validation texts."""
     tries: Annotated[int, Field(ge=2, le=40)] = 6
-    """Thresholds that are tried; each reads the validation texts once."""
+    """The number of thresholds tried; each reads the validation texts once."""
 
 
 class ExitsTrainingConfig(Config):
     """What exits learn from, and how."""
 
     at: tuple[PositiveInt, ...] = ()
-    """Depths of exits; none stands for two, three and four fifths of the layers. The full depth is always the last."""
+    """Depths of exits; empty means two, three and four fifths of the layers. The full depth is always the last."""
     way: Literal["frozen", "joint"] = "frozen"
-    """`frozen`: the model stays as it is. `joint`: its layers learn with the exits, and it becomes another model."""
+    """`frozen`: the model does not change. `joint`: its layers learn with the exits, and it becomes another model."""
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1
     rank: PositiveInt = Field(128, le=4096)
     """The rank of an adapter."""
     channels: PositiveInt = Field(64, le=4096)
     """Channels of a confidence head."""
     common_tokens: int = Field(2048, ge=2)
-    """How many of the commonest tokens of responses tell by their logits how sure an exit is."""
+    """How many of the commonest tokens of responses have logits that show how sure an exit is."""
     tokens: PositiveInt = 300_000
     """Tokens of training texts that the frozen way reads."""
     validation_tokens: PositiveInt = 15_000
-    """Tokens that the threshold is chosen on."""
+    """Tokens on which the threshold is chosen."""
     test_tokens: PositiveInt = 25_000
-    """Tokens that the figures are measured on."""
+    """Tokens on which the figures are measured."""
     numbers: Literal["bf16", "fp32"] = "bf16"
-    """The numbers in which the model reads."""
+    """The numeric type in which the model reads."""
     texts: PositiveInt = 16
     """Texts that are read at a time."""
     adapter: AdapterConfig = AdapterConfig()

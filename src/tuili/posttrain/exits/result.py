@@ -1,4 +1,4 @@
-"""What a run of exits comes to: figures of the test texts, and the model folder with the exits."""
+"""The result of a run that trains exits: figures of the test texts, and the model folder with the exits."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class ExitsResult:
 
 
 def figures_of(got: Tried, reading: Reading, full: Reading, before: Reading, depths: Sequence[int]) -> dict[str, float]:
-    """What exits do on the test texts.
+    """The figures of the exits on the test texts.
 
-    got, reading: with tokens leaving; full: at full depth; before: of the model as it came. depths: the full one last.
+    got, reading: with tokens leaving; full: at full depth; before: of the original model. depths: full depth is last.
     """
     left = {f"left_at_{depth}": (reading.depth_N == depth).double().mean().item() for depth in depths[:-1]}
     return {
@@ -66,13 +66,13 @@ def write_model(
     """Write a copy of a model with exits.
 
     Args:
-        changes: what is added to its weights, by their names; empty where they stay as they are.
-        config, tokens, hours: how it was trained, how many tokens were read for that, and how long it took.
+        changes: the terms added to its weights, by their names; empty if the weights do not change.
+        config, tokens, hours: how it was trained, how many tokens this read, and how long it took.
     """
     with writing(folder, PLACE_REMEDY), replaced_folder(folder) as fresh:
         copy_changed(source, fresh, changes, keeps=(THINKING_FILE,))
         lineage, parent = read_lineage(source), model_hash(source)
-        write_lineage(fresh, ())  # what is known of the model before says nothing of other weights
+        write_lineage(fresh, ())  # what is known of the old model does not hold for other weights
         write_exits_file(fresh, exits)
         recipe, seeds = {"exits": config.model_dump(mode="json")}, {"exits": config.seed}
         figures, own = dict(exits.settings.figures), model_hash(fresh)

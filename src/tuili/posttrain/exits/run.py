@@ -1,6 +1,6 @@
-"""Training exits for an imported model, in the folder of a run: what an earlier session has made there is read again.
+"""Training exits for an imported model, in a run folder, which reuses what earlier sessions made there.
 
-States are kept by `states`, what learns is in `adapters`, `confidence` and `joint`, what is measured in `policy`.
+`states` stores states, `adapters`, `confidence` and `joint` do the training, and `policy` measures the result.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ _NO_LEAVING = 1.0
 class ExitsRun:
     """A run in its folder. `plan` says what it is going to do.
 
-    Raises `InputError` for a model of Tuili's own kind, which has exits, for depths that it lacks, and where the folder
-    holds a run that began otherwise or that is not to be resumed.
+    Raises `InputError` for a model of Tuili's own kind, which already has exits, for depths that the model lacks, and
+    if the folder holds a run that began with other settings or is not to be resumed.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class ExitsRun:
 
     @property
     def plan(self) -> str:
-        """What the run is going to do, in a line."""
+        """What the run is going to do, in one line."""
         counts = ", ".join(f"{len(texts):,} {part}" for part, texts in self.texts.items())
         exits = f"exits at {', '.join(map(str, self.depths))} of {self.full_depth} layers, way {self.config.way}"
         if self.config.way == "joint":
@@ -105,16 +105,16 @@ class ExitsRun:
 
     @cached_property
     def backbone(self) -> Backbone:
-        """The model, as it was before this run."""
+        """The model as it was before this run."""
         return Backbone.load(self.stored.path, _DTYPES[self.config.numbers])
 
     @cached_property
     def common_tokens(self) -> NDArray[np.int32]:
-        """The tokens whose logits tell how sure an exit is, [X]."""
+        """The tokens whose logits show how sure an exit is, [X]."""
         return commonest_tokens(self.texts["train"], self.config.common_tokens)
 
     def new_exits(self) -> Exits:
-        """Exits that have learnt nothing."""
+        """Untrained exits."""
         torch.manual_seed(self.config.seed)
         shape, config = self.stored.shape, self.config
         common_X = torch.from_numpy(self.common_tokens.astype(np.int64))
@@ -127,14 +127,14 @@ class ExitsRun:
         return Head(norm.float(), self.backbone.head_VM.float(), self.backbone.eps)
 
     def states(self, name: str, texts: Sequence[Text], tokens: int) -> States:
-        """The states of the first texts, until there are so many tokens, from the store of that name or computed."""
+        """The states of the first texts, up to this many tokens, from the store of that name or computed."""
         return StateStore(self.path / name).states(
             lambda: self.backbone, texts, self.depths, tokens, self.config.texts,
             partial(self._tell, f"reading texts: {name}"),
         )  # fmt: skip
 
     def frozen_exits(self) -> Exits:
-        """The exits beside the model as it is, read from the folder or else trained."""
+        """The exits for the unchanged model, read from the folder or else trained."""
         exits, file = self.new_exits(), self.path / "frozen.safetensors"
         if file.is_file():
             exits.load_state_dict(load_file(file))
@@ -152,7 +152,7 @@ class ExitsRun:
         return exits
 
     def joint_exits(self) -> tuple[Exits, Mapping[str, Tensor]]:
-        """The exits and what is added to the model's weights; the backbone changes with it."""
+        """The exits and the terms added to the model's weights; also changes the backbone."""
         exits, config, head = self.frozen_exits(), self.config, self.head
         tokens, checkpoints = round(config.tokens * config.confidence.share), self.path / "joint"
         learnt, kept = hold_out(self.texts["train"], tokens, config.seed)
@@ -165,7 +165,7 @@ class ExitsRun:
 
     @property
     def tokens_read(self) -> int:
-        """Tokens that training reads."""
+        """The tokens that training reads."""
         config, texts = self.config, self.texts["train"]
         read = min(config.tokens, sum(len(text.ids) for text in texts))
         if config.way == "frozen":
@@ -175,7 +175,7 @@ class ExitsRun:
         return read + sum(len(text.ids) for part in parts for text in part)
 
     def read(self, exits: Exits, part: Part, threshold: float, name: str) -> Reading:
-        """Read validation or test texts, tokens leaving at this confidence."""
+        """Read validation or test texts, with tokens leaving at this confidence."""
         tokens = self.config.validation_tokens if part == "validation" else self.config.test_tokens
         readings, done = list[Reading](), 0
         for reading in read_each(self.backbone, exits, self._batches(part), threshold):
@@ -200,10 +200,10 @@ def train_exits(
 ) -> ExitsResult:  # fmt: skip
     """Train exits in the folder `out`. The model with them is `out/model`. announce: called with the plan.
 
-    With `resume`, an interrupted run goes on. Raises what `ExitsRun` raises, and `InputError` where another process
+    With `resume`, an interrupted run continues. Raises what `ExitsRun` raises, and `InputError` if another process
     trains in the folder.
     """
-    open_model(model)  # before a folder is made
+    open_model(model)  # fails before a folder is made
     with RunFolder(out).locked():
         run = ExitsRun(model, config, files, out, resume, tell)
         announce(run.plan)

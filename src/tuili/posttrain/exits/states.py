@@ -1,7 +1,7 @@
-"""What a frozen model computes on texts, kept on the disk: its states at the exits, and what full depth predicts there.
+"""What a frozen model computes on texts, stored on disk: its states at the exits, and the predictions of full depth.
 
-The small networks of exits then learn without running the model again. Every shard of the store is whole and has a
-checksum, so that an interrupted reading goes on where it was.
+The small networks of exits can then learn without running the model again. Every shard of the store is complete and has
+a checksum, so that an interrupted reading can continue where it stopped.
 
 Dimensions: N tokens that predict another one, M hidden size, K likeliest tokens.
 """
@@ -26,19 +26,19 @@ from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Text
 
 TaskCallback = Callable[[str, int, int], None]
-"""Called with what is being done, how many parts of it are finished, and how many there are."""
+"""Called with the name of the task, how many of its parts are finished, and how many there are."""
 
 LIKELIEST = 32
-"""Tokens of full depth whose logits are kept, K."""
+"""The number K of tokens at full depth whose log-probabilities are stored."""
 _POOL = 8
-"""Batches whose texts are sorted by length together, so that little is padded."""
+"""Batches whose texts are sorted by length together, to reduce padding."""
 _HEAD_ROWS = 512
 _MANIFEST = "states.json"
 
 
 @dataclass(frozen=True)
 class States:
-    """States of some tokens. hidden: [N, M] by depth, the full one included, before the final norm, in bfloat16.
+    """States of some tokens. hidden: [N, M] by depth, including full depth, before the final norm, in bfloat16.
 
     response_N: whether the next token belongs to a response. top_NK: the likeliest tokens at full depth, likeliest
     first; log_prob_NK: their log-probabilities.
@@ -54,7 +54,7 @@ class States:
         return len(self.next_N)
 
     def split(self, share: float) -> tuple[States, States]:
-        """The first tokens, by their share, and the others."""
+        """Split into the first tokens, this share of all, and the others."""
         first_N = torch.arange(len(self)) < round(share * len(self))
         return self.select(first_N), self.select(~first_N)
 
@@ -106,10 +106,10 @@ class StateStore:
         rows: int,
         tell: Callable[[int, int], None],
     ) -> States:
-        """The states behind these depths on the first texts, until there are so many tokens.
+        """The states after these depths on the first texts, up to this many tokens.
 
-        What is in the store is read; the rest is computed, `rows` texts at a time, and stored. Raises `InputError` for
-        a damaged store.
+        Stored states are read; the rest is computed, `rows` texts at a time, and stored. Raises `InputError` for a
+        damaged store.
         """
         shards, backbone, done = list[States](), None, 0
         for number, batch in enumerate(batches_of(texts, rows)):
@@ -117,7 +117,7 @@ class StateStore:
                 break
             if (shard := self._load(number)) is None:
                 backbone = backbone or load_backbone()
-                # As it will be read again: in bfloat16.
+                # The same values as when read again: in bfloat16.
                 shard = States.of(read_states(backbone, TextBatch.of(batch), depths).tensors())
                 self._save(number, shard)
             shards.append(shard)
@@ -160,15 +160,15 @@ class StateStore:
 
 
 def batches_of(texts: Sequence[Text], rows: int) -> Iterator[Sequence[Text]]:
-    """The texts, `rows` at a time, those of about one length together. The first texts come first, roughly."""
+    """The texts, `rows` at a time, grouped by similar length. The first texts come roughly first."""
     for start in range(0, len(texts), rows * _POOL):
         pool = sorted(texts[start : start + rows * _POOL], key=lambda text: len(text.ids))
         yield from (pool[first : first + rows] for first in range(0, len(pool), rows))
 
 
-@torch.no_grad()  # and not inference_mode: what is trained on the states needs gradients
+@torch.no_grad()  # not inference_mode: training on the states needs gradients
 def read_states(backbone: Backbone, batch: TextBatch, depths: Sequence[int]) -> States:
-    """The states of a batch, at these depths and the full one."""
+    """The states of a batch, at these depths and at full depth."""
     full_depth = len(backbone.layers)
     hidden = backbone.states(batch.ids_BT, (*depths, full_depth))
     flat = {depth: hidden_BTM.flatten(0, 1)[batch.position_N] for depth, hidden_BTM in hidden.items()}

@@ -1,4 +1,4 @@
-"""Some texts as one batch, with what is learnt from them. Which texts there are is left to `texts`.
+"""Some texts as one batch, with what is learnt from them. `texts` chooses the texts.
 
 Dimensions: B texts, T tokens, N tokens without those of a text's padding.
 """
@@ -16,10 +16,10 @@ from tuili.posttrain.exits.texts import Text
 
 @dataclass(frozen=True)
 class TextBatch:
-    """Texts of about one length, padded behind their ends, where a causal model does not see it.
+    """Texts of similar length, padded after their ends, where a causal model does not see the padding.
 
-    position_N: the places in B×T of the tokens that predict another one. response_N: whether that belongs to a
-    response. next_N: the token that comes there in the text.
+    position_N: the places in B×T of the tokens that predict another one. response_N: whether the predicted token
+    belongs to a response. next_N: the token that follows in the text.
     """
 
     ids_BT: Tensor
@@ -42,7 +42,7 @@ class TextBatch:
 
     @property
     def leaving_BT(self) -> Tensor:
-        """Where a token may leave early: the last token of a prompt, and the response behind it."""
+        """Where a token may leave early: at the last token of a prompt, and in the response after it."""
         leaving = torch.zeros(self.ids_BT.numel(), dtype=torch.bool)
         leaving[self.position_N[self.response_N]] = True
         return leaving.view(self.ids_BT.shape)

@@ -1,6 +1,6 @@
 """The texts that exits are trained, tuned and tested on: questions with answers from JSON Lines, as token ids.
 
-How many tokens of them are read is left to `states` and `run`.
+`states` and `run` decide how many of their tokens are read.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from tuili.store import ForeignTokenizer
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
 _CALCULATION = re.compile(r"<<.*?>>")
-"""What GSM8K writes behind a calculation for a calculator, and no model does."""
+"""What GSM8K writes after a calculation for a calculator; models do not write it."""
 _FIELDS = (("question", "answer"), ("input", "output"))
 _MOST_TOKENS = 1024
-"""Tokens of a text that are read at most; the rest is cut off."""
+"""The most tokens of a text that are read; the rest is cut off."""
 
 
 @dataclass(frozen=True)
 class _Item:
-    """A question with its answer, and what tells of which kind it is."""
+    """A question with its answer, and the fields that show its kind."""
 
     input: str
     answer: str
@@ -52,10 +52,10 @@ class Text:
 def read_texts(files: Sequence[Path], tokenizer: ForeignTokenizer, seed: int) -> Mapping[Part, list[Text]]:
     """The texts of data files, shuffled, in three parts: a tenth each for validation and test.
 
-    The questions of a kind, see `tuili.data.kinds_of`, are in one part. Which one that is the first of them in the
-    order of characters decides; the other kinds do so only where a part would be empty. A question is asked by the chat
-    template of the model, and the answer is ended as the model ends one.
-    Raises `RecordError` for a line that is no question with an answer, `TooFew` where a part would be empty.
+    All questions of a kind, see `tuili.data.kinds_of`, are in the same part. The first question of the kind in
+    character order decides which part; the other kinds have an influence only if a part would otherwise be empty. The
+    question is put into the model's chat template, and the answer ends as the model ends one.
+    Raises `RecordError` for a line that is not a question with an answer, `TooFew` if a part would be empty.
     """
     parts: dict[Part, list[Text]] = {part: [] for part in PARTS}
     items = [*_items(files)]
@@ -76,7 +76,7 @@ def read_texts(files: Sequence[Path], tokenizer: ForeignTokenizer, seed: int) ->
 
 
 def commonest_tokens(texts: Sequence[Text], count: int) -> NDArray[np.int32]:
-    """The commonest tokens of responses, at most so many, rising, [X]; of those as common as others the lower ids."""
+    """The commonest tokens of responses, at most `count`, rising, [X]; lower ids win among equally common ones."""
     found = Counter(token for text in texts for token in text.ids[text.start :])
     commonest = sorted(found, key=lambda token: (-found[token], token))[:count]
     return np.array(sorted(commonest), np.int32)
@@ -85,7 +85,7 @@ def commonest_tokens(texts: Sequence[Text], count: int) -> NDArray[np.int32]:
 def _items(files: Sequence[Path]) -> Iterator[_Item]:
     for file in files:
         try:
-            lines = file.read_text(encoding="utf-8").split("\n")  # other separators may stand in a text
+            lines = file.read_text(encoding="utf-8").split("\n")  # a text may contain other separators
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{file} cannot be read: {error}") from None
         for number, line in enumerate(lines, start=1):
@@ -108,7 +108,7 @@ def _item(line: str, where: str) -> _Item:
 
 
 def _parts_of(items: Sequence[_Item]) -> list[Part]:
-    """The part of each. Where there are three kinds no part is empty."""
+    """The part of each item. With three or more kinds no part is empty."""
     kinds, first = kinds_of(items), dict[str, str]()
     for item, kind in zip(items, kinds, strict=True):
         first[kind] = min(first.get(kind, item.input), item.input)
@@ -123,5 +123,5 @@ def _parts_of(items: Sequence[_Item]) -> list[Part]:
 
 
 def _number(question: str) -> int:
-    """From 0 to 999, by the question alone."""
+    """A number from 0 to 999 that depends only on the question."""
     return int.from_bytes(hashlib.sha256(question.encode()).digest(), "big") % 1000

@@ -1,6 +1,6 @@
-"""The confidence at which tokens leave, chosen on texts that exits have not learnt from.
+"""Chooses the confidence at which tokens leave, on texts that exits have not learnt from.
 
-What a threshold does to a text is left to `policy`.
+`policy` applies a threshold to a text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _LOWEST, _HIGHEST = 0.5, 0.999
 
 @dataclass(frozen=True)
 class Tried:
-    """What a threshold has brought. loss: points of next-token accuracy below another reading, mostly of full depth."""
+    """The result of a threshold. loss: points of next-token accuracy below another reading, mostly of full depth."""
 
     threshold: float
     mean_depth: float
@@ -24,7 +24,7 @@ class Tried:
 
 
 def try_threshold(threshold: float, reading: Reading, aim: Reading) -> Tried:
-    """What tokens leaving at a threshold has brought against another reading of the same texts."""
+    """The result of tokens leaving at a threshold, compared with another reading of the same texts."""
     loss = 100 * (aim.accuracy - reading.accuracy)
     return Tried(threshold, reading.mean_depth, loss, reading.agreement(aim))
 
@@ -32,9 +32,9 @@ def try_threshold(threshold: float, reading: Reading, aim: Reading) -> Tried:
 def choose_threshold(
     read_at: Callable[[float], Reading], aim: Reading, tolerated: float, tries: int
 ) -> tuple[float, list[Tried]]:
-    """The lowest threshold, by bisection, that loses at most `tolerated` points on `aim`; and all that were tried.
+    """The lowest threshold, by bisection, that loses at most `tolerated` points against `aim`; and all that were tried.
 
-    Where even the highest costs more, no token leaves: the threshold is 1.
+    If even the highest loses more, no token leaves: the threshold is 1.
     """
     low, high, chosen, tried = _LOWEST, _HIGHEST, 1.0, list[Tried]()
     threshold = (low + high) / 2
@@ -45,5 +45,5 @@ def choose_threshold(
             chosen = high = threshold
         else:
             low = threshold
-        threshold = 1 - ((1 - low) * (1 - high)) ** 0.5  # midway by the share that may be lost
+        threshold = 1 - ((1 - low) * (1 - high)) ** 0.5  # the geometric mean of the shares that may be lost
     return chosen, sorted(tried, key=lambda one: one.threshold)

@@ -14,12 +14,12 @@ from tuili.files import refusing_faults, write_durably
 
 FILE = "seconds.json"
 KEPT_EVERY = 10.0
-"""Seconds between two writes: so much is forgotten at most where a session is killed."""
+"""Seconds between two writes: a killed session loses at most this much."""
 _SECONDS = TypeAdapter(NonNegativeFloat)
 
 
 class TimeSpent:
-    """Seconds since the run began, without those between its sessions. Raises `InputError` for a damaged file."""
+    """Seconds since the run began, without the time between sessions. Raises `InputError` for a damaged file."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = perf_counter) -> None:
         self._file, self._clock, self._begun = folder / FILE, clock, clock()
@@ -31,11 +31,11 @@ class TimeSpent:
 
     @property
     def seconds(self) -> float:
-        """So far."""
+        """The seconds so far."""
         return self._before + self._clock() - self._begun
 
     def keep(self) -> None:
-        """Write them down, unless that was done just now. Call it often."""
+        """Write the seconds to the file, unless that was done recently. Call it often."""
         if self._clock() - self._kept >= KEPT_EVERY:
             self._kept = self._clock()
             with refusing_faults(self._file):

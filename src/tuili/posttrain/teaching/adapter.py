@@ -1,7 +1,7 @@
-"""Adapters in PEFT's format: what a teaching adds to the weights of a model, as a small folder of its own.
+"""Adapters in PEFT's format: the terms that a teaching adds to the weights of a model, as a small separate folder.
 
 PEFT reads them, and so does `tuili fetch`, which adds them to the weights of their base. Two files:
-`adapter_config.json` and `adapter_model.safetensors`, with matrices A [R, I] and B [O, R] for each matrix of weights.
+`adapter_config.json` and `adapter_model.safetensors`, with matrices A [R, I] and B [O, R] for each weight matrix.
 """
 
 from __future__ import annotations
@@ -47,4 +47,4 @@ def write_adapter(folder: Path, terms: Mapping[str, LowRankTerm], base: str) -> 
         part.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     with whole_file(folder / WEIGHTS_FILE) as part:
         save_file(tensors, part, {"format": "pt"})
-        part.chmod((folder / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
+        part.chmod((folder / CONFIG_FILE).stat().st_mode)  # safetensors makes it readable only by its owner

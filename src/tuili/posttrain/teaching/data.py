@@ -1,4 +1,4 @@
-"""The data of a teaching: the records of files that a model may learn from, domains beside them, and their stream."""
+"""The data of a teaching: the records of files that a model may learn from, additional domains, and their stream."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tuili.tasks import without_working
 
 Tell = Callable[[str], None]
 SAMPLED_PROBLEMS = 2000
-"""Problems of each domain whose responses tell which tokens are written."""
+"""Problems of each domain whose responses show which tokens are written."""
 
 
 class QuestionSource(RecordSource):
-    """The questions of a file whose steps check. Raises `InputError` for a file without.
+    """The questions of a file whose steps check. Raises `InputError` for a file with none.
 
-    prose: take the words of the answers instead, as outputs. tell: is given a line with how many are left out, and why.
+    prose: take the words of the answers instead, as outputs. tell: gets a line with how many are left out, and why.
     """
 
     def __init__(self, path: Path, seed: int, tell: Tell, prose: bool = False) -> None:
@@ -53,14 +53,14 @@ class QuestionSource(RecordSource):
 
 
 def taught_record(read: ReadQuestion, prose: bool) -> Record | None:
-    """The record that a question is taught as; None where it is left out. prose: as for `QuestionSource`."""
+    """The record that a question is taught as; None if it is left out. prose: as for `QuestionSource`."""
     if prose:
         return read.record.model_copy(update={"output": read.prose, "steps": ()}) if read.prose else None
     return read.record if read.outcome is ImportOutcome.CHECKED else None
 
 
 def refuse_held_out(name: str, record: Record) -> None:
-    """Raise `RecordError` for a record of the source of this name that is held out."""
+    """Raise `RecordError` for a held-out record of the source with this name."""
     if record.is_held_out:
         raise RecordError(f"{name}: {record.id} is one that is never trained on")
 
@@ -69,8 +69,8 @@ def refuse_held_out(name: str, record: Record) -> None:
 class TaughtSource:
     """A source as a model is taught it.
 
-    weight: against other sources. lower_case: the share of questions in small letters; which ones, the name of a file
-    decides, and not its folder. working: whether the lines that break calculations down are kept.
+    weight: relative to other sources. lower_case: the share of questions in lower case; the choice depends on the name
+    of a file, not on its folder. working: whether the lines that break calculations down are kept.
     """
 
     source: Source
@@ -93,7 +93,7 @@ class TaughtSource:
         return record.model_copy(update={"input": record.input.lower()}) if drawn < self.lower_case else record
 
     def part(self, held: bool) -> TaughtSource:
-        """Of a file, the questions that are held back, or all others; of a domain, all."""
+        """For a file, the questions that are held back, or all others; for a domain, all."""
         source = self.source
         return replace(self, source=source.part(held)) if isinstance(source, RecordSource) else self
 
@@ -104,7 +104,7 @@ class TaughtSource:
 
 
 def row_length(config: TeachingConfig, prefix: int, context: int) -> int:
-    """Tokens of a row behind a prefix of so many. context: the model's. Raises `InputError` where it has no room."""
+    """Tokens of a row after a prefix of this length. context: the model's. Raises `InputError` if there is no room."""
     if config.length < 2 * prefix:
         raise InputError(f"teach.length = {config.length}: the template alone takes {prefix}: use {2 * prefix} or more")
     if config.length > context:
@@ -129,10 +129,10 @@ def build_sources(config: TeachingDataConfig, seed: int, prose: bool, tell: Tell
 def written_tokens(
     sources: Iterable[TaughtSource], encode: Callable[[Record], Document], length: int, tell: Tell
 ) -> list[int]:
-    """The tokens of the responses that are learnt, rising.
+    """The tokens that occur in the learnt responses, rising.
 
-    tell: is given a line for a source with questions that are longer than a row of so many tokens. Raises `InputError`
-    where all are.
+    tell: gets a line for a source with questions that are longer than a row of `length` tokens. Raises `InputError` if
+    all are.
     """
     written = set[int]()
     for source in sources:
@@ -154,6 +154,6 @@ def open_stream(
     sources: Sequence[TaughtSource], encode: Callable[[Record], Document], rows: int, length: int, pad_id: int,
     state: StreamState,
 ) -> BlockStream:  # fmt: skip
-    """The blocks of a run from a state of its stream on."""
+    """The blocks of a run, starting from a state of its stream."""
     weights = {source.name: source.weight for source in sources}
     return BlockStream(sources, encode, lambda _: weights, rows=rows, length=length, pad_id=pad_id, state=state)

@@ -1,7 +1,7 @@
-"""Records as texts of an imported model: the question by its chat template, the response behind it as token ids.
+"""Records as texts of an imported model: the question in its chat template, followed by the response, as token ids.
 
-All questions of a template begin alike, with what it says before them. These tokens, the prefix, are left out of the
-documents: `network` puts them once in front of a row. Which records are read is left to `data`.
+All questions of a template begin with the same text from the template. Its tokens, the prefix, are left out of the
+documents: `network` puts them once before each row. `data` decides which records are read.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from tuili.steps import END_THINK
 from tuili.store import ForeignTokenizer
 
 CALCULATION = re.compile(r"^(?=[^=]* [-+*/^%] )[-+*/^%(). 0-9]+ = (\S+)$", re.MULTILINE)
-"""A line of the thinking whose right side a calculator can write: its left side combines numbers, and nothing else."""
+"""A line of the thinking whose right side a calculator can write: its left side only combines numbers."""
 
 
 class ExampleEncoder:
-    """Makes documents of records.
+    """Makes documents from records.
 
     Args:
-        masks_results: whether what a calculator can write is not learnt.
+        masks_results: whether to exclude from learning what a calculator can write.
         prose: whether the output of a record is the whole response, in words.
     """
 
@@ -33,7 +33,7 @@ class ExampleEncoder:
     def __call__(self, record: Record) -> Document:
         """The document of a record, without the prefix.
 
-        Raises `InputError` where the template begins otherwise or refuses the record, and for a control token in it.
+        Raises `InputError` if the template begins differently or refuses the record, and for a control token in it.
         """
         before = [{"role": one.role, "content": one.content} for one in record.messages]
         try:
@@ -43,7 +43,7 @@ class ExampleEncoder:
         except PromptError as error:
             raise InputError(f"{record.id}: {error}") from error
         behind = len(self.prefix)
-        if tuple(prompt[:behind]) != self.prefix:  # for a system message, or for what the question says
+        if tuple(prompt[:behind]) != self.prefix:  # because of a system message, or of the question's text
             raise InputError(
                 f"{record.id}: the chat template begins otherwise than for other questions: leave system messages out"
             )
@@ -53,14 +53,14 @@ class ExampleEncoder:
         return Document(tokens, start, unlearnt=tuple(start + place for place in masked))
 
     def _results(self, response: str, ids: list[int]) -> Iterator[int]:
-        """The places of tokens that results of calculations are in. One may begin with the space before it."""
+        """The places of tokens that contain results of calculations. A token may begin with the space before it."""
         thinking = response.partition(END_THINK)[0]
         spans = [
             (len(thinking[: found.start(1)].encode()), len(thinking[: found.end(1)].encode()))
             for found in CALCULATION.finditer(thinking)
         ]
         sizes = [len(self._tokenizer.token_bytes(token)) for token in ids]
-        begin = len(response.encode()) - sum(sizes)  # not 0 where the prompt has its tag, or a space stands before it
+        begin = len(response.encode()) - sum(sizes)  # not 0 if the prompt has its tag, or a space precedes it
         for place, size in enumerate(sizes):
             if any(begin < last and first < begin + size for first, last in spans):
                 yield place

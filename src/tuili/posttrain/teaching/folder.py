@@ -12,11 +12,11 @@ from tuili.store import ImportedModel, model_hash
 from tuili.train import RunFolder
 
 _CHANGEABLE = {"checkpoint", "device", "log", "validation_interval", "validation_rows"}
-"""Parts of a recipe that have no influence on the weights; a device that has changed is told."""
+"""Parts of a recipe that do not influence the weights; a changed device is reported."""
 
 
 class TeachingFolder(RunFolder):
-    """The folder of one run. `run.json` is written when all of the recipe has been found to be possible."""
+    """The folder of one run. `run.json` is written after the whole recipe has been found to be possible."""
 
     def __init__(self, path: Path, config: TeachingConfig, stored: ImportedModel, device: str) -> None:
         super().__init__(path)
@@ -24,14 +24,14 @@ class TeachingFolder(RunFolder):
         self._config, self._stored, self._device = config, stored, device
 
     def environment_now(self) -> dict[str, Any]:
-        """See `RunFolder`: with the device, on which rounding depends."""
+        """See `RunFolder`: includes the device, on which rounding depends."""
         return super().environment_now() | {"device": self._device}
 
     def changes(self, resume: bool) -> list[str] | None:
-        """How the environment differs from the one in which the run began; None where none has begun.
+        """How the environment differs from the one in which the run began; None if no run has begun.
 
-        Raises `InputError` where the run is not to be resumed or began otherwise, and where there is what another run
-        has made.
+        Raises `InputError` if the run is not to be resumed or began with other settings, and if the folder holds the
+        results of another run.
         """
         self.refuse_own_model(self._stored.path, f"teach.model = {self._config.model}")
         return self.changes_since(self._fixed, resume, self.adapter)
@@ -48,7 +48,7 @@ class TeachingFolder(RunFolder):
     @cached_property
     def _fixed(self) -> dict[str, Any]:
         config = self._config
-        left_out = _CHANGEABLE if config.qat else _CHANGEABLE | {"qat"}  # runs that began before there was `qat` go on
+        left_out = _CHANGEABLE if config.qat else _CHANGEABLE | {"qat"}  # runs older than `qat` can be resumed
         return {
             "recipe": config.model_dump(mode="json", exclude=left_out),
             "model": model_hash(self._stored.path),

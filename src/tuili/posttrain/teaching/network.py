@@ -1,7 +1,7 @@
 """The network that is taught: the layers of a model, of which the upper ones learn, and the loss on packed rows.
 
-All documents of a row stand behind one prefix (`packed_rows`): a row then has room for more of them. Numbers are
-those of the backbone, bfloat16 by default; what learns is kept in float32.
+All documents of a row share one prefix (`packed_rows`), which leaves room for more of them in a row. The numeric type
+is the backbone's, bfloat16 by default; what learns is kept in float32.
 
 Dimensions: B rows, T tokens of a row with the prefix, P tokens of the prefix, M hidden size, N learnt tokens,
 S scored tokens.
@@ -26,13 +26,13 @@ from tuili.posttrain.rounded_backbone import round_backbone
 
 
 class TaughtNetwork:
-    """A model of which the layers from `first_layer` on learn.
+    """A model whose layers from `first_layer` on learn.
 
     Args:
-        prefix: the tokens in front of every row.
-        rank: of the terms that learn; None where the weights themselves do.
-        vocabulary: the tokens of all responses, which are always told apart.
-        rounds: compute in 8 bits, as the native step computes the model once it is written, and learn so.
+        prefix: the tokens before every row.
+        rank: of the terms that learn; None if the weights themselves learn.
+        vocabulary: the tokens of all responses, which are always scored.
+        rounds: compute and learn in 8 bits, as the native step computes the model once it is written.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class TaughtNetwork:
         self._rounds = rounds
         self._vocabulary_S = torch.tensor(sorted(set(vocabulary)), dtype=torch.long, device=device)
         self.terms: dict[str, LowRankTerm] = {}
-        """By the name of the weights that they are added to."""
+        """The terms, by the names of the weights that they are added to."""
         self._masters: MasterWeights | None = None
         if rank is None:
             learning = _learning_weights(backbone.model, first_layer)
@@ -57,13 +57,13 @@ class TaughtNetwork:
         else:
             self.terms = add_terms(backbone, first_layer, rank, torch.Generator().manual_seed(seed), rounds)
             self.parameters = term_parameters(self.terms)
-        """What learns, in float32, by name."""
+        """The trained parameters, in float32, by name."""
 
     def loss(self, block: Block, extra: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The mean loss on the learnt tokens of a block, and the share of them that is likeliest.
 
-        extra: tokens drawn at random that the right ones are told apart from, beside those of all responses.
-        generator: of the CPU, so that every device draws the same ones.
+        extra: how many random tokens are scored in addition to those of all responses.
+        generator: on the CPU, so that every device draws the same tokens.
         """
         block = block.to(self.backbone.device)
         states_BTM = packed_states(self.backbone, self._prefix_P, block, self._first)
@@ -88,14 +88,14 @@ class TaughtNetwork:
             self._masters.take_gradients()
 
     def follow(self) -> None:
-        """Take over what `parameters` have become."""
+        """Update the model from `parameters`."""
         if self._masters is not None:
             self._masters.follow()
 
     @torch.no_grad()
     def changes(self) -> dict[str, Tensor]:
-        """What is added to the weights, by their names, on the CPU: terms as in an adapter, which rounds them; where
-        weights learn, float64, which added to what they began with gives them exactly."""
+        """The terms added to the weights, by their names, on the CPU: rounded as in an adapter; if weights learn,
+        float64, so that adding them to the initial weights gives the learnt ones exactly."""
         if self._masters is not None:
             learnt, began = self._masters.parameters, self._initial
             changes = {name: learnt[name].detach().double() - began[name].double() for name in learnt}
@@ -105,7 +105,7 @@ class TaughtNetwork:
 
 
 def _learning_weights(model: Any, first_layer: int) -> dict[str, nn.Parameter]:
-    """The weights of the upper layers and of the final norm; those of the whole model where all layers learn."""
+    """The weights of the upper layers and the final norm; those of the whole model if all layers learn."""
     frozen = tuple(f"model.layers.{number}." for number in range(first_layer))
     below = ("model.embed_tokens.", "lm_head.") if first_layer else ()
     return {name: weight for name, weight in model.named_parameters() if not name.startswith((*frozen, *below))}

@@ -1,6 +1,6 @@
 """The schema of a recipe that teaches an imported model. Its one key `teach` distinguishes it from other recipes.
 
-How files and overrides become one recipe is left to `tuili.config`.
+`tuili.config` joins files and overrides into one recipe.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class TeachingDataConfig(Config):
     files: FileWeights = Field({})
     """Files of questions with answers."""
     domains: Annotated[tuple[str, ...], AfterValidator(read_domains)] = ()
-    """Tuili's own domains beside them."""
+    """Tuili's own domains to learn from in addition."""
     levels: tuple[NonNegativeFloat, ...] = Field((0.4, 0.3, 0.2, 0.1), min_length=1, max_length=5)
     """Weights of levels 1, 2, … among the problems of the domains."""
     working: bool = False
     """Whether problems of the domains keep the lines that break calculations down; a calculator needs none."""
     lower_case: _Share = 0.1
-    """Share of the questions that are read in small letters."""
+    """Share of the questions that are read in lower case."""
     validation: tuple[Path, ...] = ()
-    """Files whose loss is measured while the model learns; nothing is learnt from them."""
+    """Files whose loss is measured during training; nothing is learnt from them."""
 
     @model_validator(mode="after")
     def _something(self) -> TeachingDataConfig:
@@ -58,35 +58,35 @@ class TeachingConfig(LearningConfig):
     """A folder that `tuili import` has made, or a hub name."""
     data: TeachingDataConfig
     way: Literal["lora", "full"] = "lora"
-    """`lora`: the matrices of the layers that learn get a term of low rank, which ships as a small adapter. `full`: all
+    """`lora`: the matrices of the layers that learn get a low-rank term, which ships as a small adapter. `full`: all
     weights of these layers learn."""
     first_layer: NonNegativeInt | None = None
-    """Layers below stay as they are; none stands for half of the layers. With `full` and 0 the embedding
-    learns, too."""
+    """Layers below this one do not change; none means half of the layers. With `full` and 0 the embedding
+    learns too."""
     rank: PositiveInt = Field(32, le=1024)
     """The rank of the terms."""
     response: Literal["steps", "prose"] = "steps"
-    """What is learnt: steps that the checker can read, or the words of the files, where they have some."""
+    """What is learnt: steps that the checker can read, or the words of the files, if they have any."""
     results: Literal["masked", "learnt"] = "masked"
-    """Whether the values behind `=` are learnt, which a calculator can write."""
+    """Whether the values after `=` are learnt, which a calculator can write."""
     calculator: CalculatorMode = "forced"
     """How the taught model is run unless a request says otherwise."""
     qat: bool = False
     """Whether the model learns in 8 bits, rounded as the engine rounds an imported model when it loads it."""
     extra_tokens: PositiveInt = Field(2000, le=1_000_000)
-    """Tokens drawn in every step that are told apart from the right ones, beside those of the responses."""
+    """Tokens drawn in every step that are scored in addition to those of the responses."""
     device: DeviceSetting = "auto"
-    """Where it learns; `auto` is a GPU where there is one."""
+    """The device for training; `auto` is a GPU if there is one."""
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1
     steps: PositiveInt = 1000
     rows: PositiveInt = 8
-    """Rows of a step."""
+    """Rows per step."""
     length: int = Field(256, ge=64)
-    """Tokens of a row: questions with their responses stand in it one behind the other."""
+    """Tokens of a row, which holds questions with their responses one after the other."""
     validation_interval: PositiveInt = 200
     """Steps between two measurements of the validation files."""
     validation_rows: PositiveInt = 16
-    """Rows that are measured then."""
+    """Rows in each such measurement."""
 
     @model_validator(mode="after")
     def _words_are_of_files(self) -> TeachingConfig:

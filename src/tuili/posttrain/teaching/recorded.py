@@ -1,4 +1,4 @@
-"""What an imported model was taught with, told again from its lineage: for whatever must know what it has read."""
+"""What an imported model was taught with, reconstructed from its lineage, for code that must know what it has read."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ LOG = logging.getLogger(__name__)
 
 
 def recorded_teaching(folder: Path) -> TeachingConfig | None:
-    """The last teaching that the lineage of a model's folder records; None where none can be read today."""
+    """The last teaching that the lineage of a model's folder records; None if none can be read today."""
     for entry in reversed(read_lineage(folder)):
         if "teach" in entry.recipe:
             try:
                 return TeachingConfig.model_validate(entry.recipe["teach"])
             except ValidationError:
-                continue  # of another version of Tuili
+                continue  # from another version of Tuili
     return None
 
 
 def taught_sources(folder: Path) -> tuple[list[Source], list[str]]:
-    """The sources that the model of a folder was taught with, those of the last teaching first, and why some are left
-    out: files that have moved or changed since.
+    """The sources that the model of a folder was taught with, the last teaching first, and why some are left out: files
+    that have moved or changed since.
 
-    Both are empty where no teaching is recorded that can be read today.
+    Both are empty if no teaching is recorded that can be read today.
     """
     sources, faults = dict[str, Source](), list[str]()
     for entry in reversed(read_lineage(folder)):
@@ -40,7 +40,7 @@ def taught_sources(folder: Path) -> tuple[list[Source], list[str]]:
         try:
             data = TeachingDataConfig.model_validate(recipe.get("data"))
         except ValidationError:
-            continue  # of another step, or of another version of Tuili
+            continue  # another step, or from another version of Tuili
         one_by_one = [{path: weight} for path, weight in data.files.items()]
         for files in [*one_by_one, *([{}] if data.domains else [])]:
             if changed := [str(path) for path in files if not _is_as_recorded(path, entry.files.get(str(path)))]:
@@ -58,8 +58,8 @@ def taught_sources(folder: Path) -> tuple[list[Source], list[str]]:
 
 
 def _is_as_recorded(path: Path, recorded: str | None) -> bool:
-    """Whether a file has the bytes that it had; also true where nothing is recorded of it, or it cannot be read."""
+    """Whether a file still has the recorded bytes; also true if none are recorded, or it cannot be read."""
     try:
         return recorded is None or file_hash(path) == recorded
     except OSError:
-        return True  # who reads it tells why it cannot be read
+        return True  # whatever reads it reports why it cannot be read

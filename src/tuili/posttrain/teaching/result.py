@@ -1,4 +1,4 @@
-"""What a teaching comes to: the model folder with its lineage, and the adapter that says what has changed."""
+"""The result of a teaching: the model folder with its lineage, and the adapter that holds the changes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def write_result(
     source: ImportedModel, folder: TeachingFolder, network: TaughtNetwork, config: TeachingConfig,
     written: Sequence[int], figures: Mapping[str, float], tokens: int, hours: float,
 ) -> tuple[Path, Path | None]:  # fmt: skip
-    """Write the model, and the adapter where only terms have learnt. Returns their folders.
+    """Write the model, and the adapter if only terms have learnt. Returns their folders.
 
-    written: the tokens that responses consist of. figures, tokens, hours: how it was taught. Raises `TuiliError` where
-    something cannot be written, and `ModelFolderError` where the source has changed meanwhile.
+    written: the tokens that occur in responses. figures, tokens, hours: how it was taught. Raises `TuiliError` if
+    something cannot be written, and `ModelFolderError` if the source has changed in the meantime.
     """
     adapter = folder.adapter if network.terms else None
     thinking = ThinkingSettings("steps", tuple(written), config.calculator) if config.response == "steps" else None

@@ -1,6 +1,6 @@
-"""Teaching an imported model, in the folder of a run: from a recipe to a model folder, and to an adapter.
+"""Teaching an imported model, in a run folder: from a recipe to a model folder, and to an adapter.
 
-What is learnt is chosen by `data`, how by `network`. Log and checkpoints are those of other trainings.
+`data` chooses what is learnt, and `network` defines how. The log and checkpoints are those of other trainings.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from tuili.train import PreparedBlocks, find_device, noticing_full_gpu
 
 @dataclass(frozen=True)
 class TeachingResult:
-    """How far a teaching came. model: None where it was interrupted; adapter: None also where all weights learn.
-    figures: the last line of its log."""
+    """How far a teaching came. model: None if it was interrupted; adapter: None also if all weights learn. figures: the
+    last line of its log."""
 
     step: int
     tokens: int
@@ -52,11 +52,11 @@ class TeachingResult:
 
 @noticing_full_gpu("use teach.device=cpu, fewer teach.rows or a shorter teach.length")
 def teach(config: TeachingConfig, out: Path, *, resume: bool, console: Console | None = None) -> TeachingResult:
-    """Teach a model in the folder `out`; with `resume`, go on from its newest checkpoint.
+    """Teach a model in the folder `out`; with `resume`, continue from its newest checkpoint.
 
     Raises `InputError` for a model of Tuili's own kind, which other recipes train, for data that nothing can be learnt
-    from, for settings that the model does not have, where a GPU has too little memory, and where the folder holds a run
-    that began otherwise or is not to be resumed; `TuiliError` where loss or gradient are no longer finite.
+    from, for settings that do not suit the model, if a GPU has too little memory, and if the folder holds a run that
+    began with other settings or is not to be resumed; `TuiliError` if loss or gradient are no longer finite.
     """
     console = console or Console(stderr=True)
 
@@ -92,7 +92,7 @@ def teach(config: TeachingConfig, out: Path, *, resume: bool, console: Console |
 
 
 class _Teaching:
-    """One session of a run, and what learns in it."""
+    """One session of a run, and the network that it trains."""
 
     def __init__(
         self, config: TeachingConfig, stored: ImportedModel, sources: Sequence[TaughtSource], folder: TeachingFolder,
@@ -115,7 +115,7 @@ class _Teaching:
         self._validation = [*self._validation_blocks()]
 
     def _numbers(self) -> torch.dtype:
-        """Those in which it computes; with `qat` those of the folder, so that what is written is what was rounded."""
+        """The numeric type for computing; with `qat` the folder's, so that the weights rounded are those written."""
         if not self._config.qat:
             return torch.bfloat16
         path = self._stored.path
@@ -129,7 +129,7 @@ class _Teaching:
         return torch.bfloat16 if kinds == {"BF16"} else torch.float32
 
     def run(self) -> TeachingResult:
-        """Train, and write what was made of the model."""
+        """Train, and write the resulting model."""
         config = self._config
         with LearningSession(config, config.steps, self._folder.path, self._console, self._tell) as session:
             finished = session.learn(self, self._open_blocks, 0, config.steps, self._measure)
@@ -163,7 +163,7 @@ class _Teaching:
         return {name: parameter.detach() for name, parameter in self._network.parameters.items()}
 
     def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """See `LearningNetwork`: the session has set `parameters` already."""
+        """See `LearningNetwork`: the session has already set `parameters`."""
         self._network.follow()
 
     def _open_blocks(self, state: StreamState) -> AbstractContextManager[PreparedBlocks]:
@@ -174,7 +174,7 @@ class _Teaching:
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:
-        """The loss on the validation files, and the share of their tokens that is likeliest; nothing without files."""
+        """The loss on the validation files, and the share of their tokens that is likeliest; empty without files."""
         sums, count = torch.zeros(2), 0
         for number, block in enumerate(self._validation):
             learnt = int((block.targets_BT != IGNORE_INDEX).sum())

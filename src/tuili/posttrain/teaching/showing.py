@@ -1,4 +1,4 @@
-"""How the teaching of an imported model reads a file, for those who look at the file before the teaching begins."""
+"""Shows how the teaching of an imported model reads a file, for users who inspect it before the teaching begins."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class TeachingFeed:
 
     Args:
         config: of the teaching, which reads the file.
-        tell: is given the lines that the teaching would be.
-    Raises `InputError` where its rows have no room behind the template, or are longer than the model's context.
+        tell: gets the lines that the teaching would report.
+    Raises `InputError` if its rows have no room after the template, or are longer than the model's context.
     """
 
     def __init__(self, config: TeachingConfig, stored: ImportedModel, file: Path, tell: Callable[[str], None]) -> None:
@@ -31,7 +31,7 @@ class TeachingFeed:
         self.notes = tuple(self._told())
 
     def records(self) -> Iterator[showing.FedRecord]:
-        """The questions of the file; those that are left out with their steps, whatever is wrong with them. Raises
+        """The questions of the file; those that are left out come with their steps, whatever is wrong with them. Raises
         `RecordError` for a bad line, and for a problem that is held out."""
         for one in read_questions(self._file):
             refuse_held_out(str(self._file), one.record)
@@ -40,7 +40,7 @@ class TeachingFeed:
                 yield showing.FedRecord(taught)
             else:
                 reason = "it is not answered in words" if self._prose else str(one.outcome)
-                steps = () if self._prose else one.steps  # of prose the answer alone is encoded
+                steps = () if self._prose else one.steps  # for prose only the answer is encoded
                 yield showing.FedRecord(one.record.model_copy(update={"steps": steps}), reason)
 
     def encode(self, record: Record) -> Document:
@@ -48,7 +48,7 @@ class TeachingFeed:
         return self._encode(record)
 
     def open(self) -> BlockStream:
-        """The blocks of the teaching, from its first on."""
+        """The blocks of the teaching, from the first one on."""
         config = self._config
         sources = build_sources(config.data, config.seed, self._prose, self._tell)
         return open_stream(sources, self._encode, config.rows, self.capacity, self.pad_id, StreamState())
@@ -61,7 +61,7 @@ class TeachingFeed:
 
 
 def taught_data_with(data: TeachingDataConfig, file: Path, alone: bool = False) -> TeachingDataConfig:
-    """The data of a teaching that reads a file, too, with weight 1 where it did not; or nothing else."""
+    """The data of a teaching that also reads a file, with weight 1 if it was not included; or of that file alone."""
     if alone:
         return data.model_copy(update={"domains": (), "validation": (), "files": {file: 1.0}})
     if realpath(file) in map(realpath, data.files):

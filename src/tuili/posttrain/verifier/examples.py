@@ -1,6 +1,6 @@
-"""Examples: chains with the features that the frozen model gives to their tokens, computed once and kept in a file.
+"""Examples: chains with the frozen model's features of their tokens, computed once and stored in a file.
 
-How features are made of states and logits is decided in `tuili.model`, what the labels mean in `chains`.
+`tuili.model` computes features from states and logits, and `chains` defines the meaning of the labels.
 
 Dimensions: A rows, Q tokens of a response, N tokens of all chains, F features, C chains, E ends of steps and answers.
 """
@@ -21,7 +21,7 @@ from tuili.tasks import MUTATION_KINDS
 
 SOURCES = (CORRECT, GENERATED, *MUTATION_KINDS)
 ReadCallback = Callable[[Sequence[tuple[Sequence[int], int]]], Tensor]
-"""Gives the features of responses, as `Generator.features` does."""
+"""Returns the features of responses, as `Generator.features` does."""
 FORWARD_BATCH_CHAINS = 16
 """Chains that the model reads at once."""
 
@@ -33,7 +33,8 @@ class Examples:
     feature_NF, label_N: of every token of the responses.
     start_C, length_C: the first token of each chain, and how many tokens it has.
     source_C: an index in `SOURCES`.
-    wrong_C: which end of the chain is the first one behind an error, -1 if none is. known_C: whether that is certain.
+    wrong_C: which end of the chain is the first one after an error, -1 if there is none.
+    known_C: whether that is certain.
     end_E, chain_E: the token of each end, and the chain that it belongs to.
     """
 
@@ -73,7 +74,7 @@ class Examples:
         )
 
     def save(self, path: Path) -> None:
-        """Write them to a file, whole or not at all."""
+        """Write the examples to a file, completely or not at all."""
         with whole_file(path) as part:
             save_file({field.name: getattr(self, field.name).contiguous() for field in fields(self)}, part)
 
@@ -84,7 +85,7 @@ class Examples:
 
 
 def concatenate(parts: Sequence[Examples]) -> Examples:
-    """Several sets as one."""
+    """Join several sets into one."""
     tokens, chains = 0, 0
     moved: dict[str, list[Tensor]] = {field.name: [] for field in fields(Examples)}
     for part in parts:
@@ -101,7 +102,7 @@ def build_examples(
     tell: ProgressCallback,
     reading_order: Callable[[Chain], tuple[int, ...]] = lambda chain: (len(chain.ids),),
 ) -> Examples:
-    """The chains with the features that `read` gives, in their order; there must be at least one."""
+    """The chains with the features from `read`, in their order; there must be at least one chain."""
     length_C = torch.tensor([len(chain.labels) for chain in chains])
     start_C = length_C.cumsum(0) - length_C
     feature_NF: Tensor | None = None

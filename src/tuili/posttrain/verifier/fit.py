@@ -1,6 +1,6 @@
-"""Fitting a verifier to examples: batches of chains of similar length, AdamW, a rate that rises and falls.
+"""Fitting a verifier to examples: batches of chains of similar length, AdamW, a learning rate that rises and falls.
 
-Which examples there are is decided in `run`. Dimensions: A rows, T tokens, F features, C chains, N tokens of all
+`run` decides which examples there are. Dimensions: A rows, T tokens, F features, C chains, N tokens of all
 chains.
 """
 
@@ -22,16 +22,16 @@ from tuili.store import VerifierConfig
 from tuili.train import warmup_cosine
 
 WARMUP_SHARE = 0.05
-"""The share of the steps until the full rate is reached."""
+"""The share of the steps until the full learning rate is reached."""
 MAX_GRADIENT_NORM = 1.0
 
 
 class FitConfig(Config):
-    """How long and how fast a verifier learns, and the weight of a token's loss by the place of the token."""
+    """How long and how fast a verifier learns, and the weight of a token's loss by the position of the token."""
 
     steps: PositiveInt = 1400
     passes: PositiveFloat | None = None
-    """Passes over the chains, at most: few chains are soon known by heart. None for as many as the steps make."""
+    """The most passes over the chains: few chains are soon memorised. None for as many as the steps make."""
     rows: PositiveInt = 32
     learning_rate: PositiveFloat = 2e-3
     weight_decay: NonNegativeFloat = 0.05
@@ -43,7 +43,7 @@ class FitConfig(Config):
 def fit_verifier(
     examples: Examples, config: VerifierConfig, settings: FitConfig, seed: int, tell: ProgressCallback
 ) -> Verifier:
-    """A verifier that has learnt from the examples; the same seed gives the same verifier."""
+    """A verifier fitted to the examples; the same seed gives the same verifier."""
     torch.manual_seed(seed)
     verifier = Verifier(config)
     optimizer = torch.optim.AdamW(
@@ -85,14 +85,14 @@ def predict_logits(verifier: Verifier, examples: Examples, rows: int = 64) -> Te
 
 
 def padded_places(examples: Examples, chosen_A: Tensor) -> Tensor:
-    """The indices of the tokens of some chains, [A, T]; -1 behind a chain's end."""
+    """The indices of the tokens of some chains, [A, T]; -1 after a chain's end."""
     length_A1 = examples.length_C[chosen_A, None]
     column_T = torch.arange(int(length_A1.max()))
     return torch.where(column_T < length_A1, examples.start_C[chosen_A, None] + column_T, -1)
 
 
 def _batches(length_C: Tensor, rows: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Chains of similar length, for ever; each comes once in a pass."""
+    """Endless batches of chains of similar length; each chain comes once per pass."""
     while True:
         noisy_C = length_C * (1 + 0.2 * torch.rand(len(length_C), generator=generator))
         batches = noisy_C.argsort().split(rows)

@@ -1,4 +1,4 @@
-"""The interface of a generator: the language model that writes chains, and by whose states a verifier judges them.
+"""The interface of a generator: the language model that writes chains and whose states a verifier uses to judge them.
 
 Tuili's own models are in `own`, imported ones in `imported`.
 """
@@ -35,25 +35,25 @@ class Generator(Protocol):
         ...
 
     def problems(self, split: Split, number: int, counts: ChainCounts) -> list[Problem]:
-        """The problems of a split with this number: 0 is for the first chains, each round has one of its own."""
+        """The problems of a split with this number: 0 is for the first chains, and each round has its own number."""
         ...
 
     def render(self, problem: Problem, steps: Sequence[str], answer: str, source: str) -> Chain | None:
-        """The chain of these steps and this answer; None where they make no response."""
+        """The chain of these steps and this answer; None if they make no response."""
         ...
 
     def write(
         self, requests: Sequence[tuple[Problem, GenerationMode]], seed: int, tell: ProgressCallback
     ) -> list[Chain]:
-        """What the model writes for each problem in its mode, without the responses that it does not end by itself."""
+        """What the model writes for each problem in its mode, without responses that it does not end by itself."""
         ...
 
     def reading_order(self, chain: Chain) -> tuple[int, ...]:
-        """Chains are read in this order."""
+        """The sort key by which chains are read."""
         ...
 
     def features(self, rows: Sequence[tuple[Sequence[int], int]]) -> Tensor:
-        """The features [A, Q, F] of responses, Q tokens in the longest.
+        """The features [A, Q, F] of responses, with Q tokens in the longest.
 
         Each row holds the ids of a prompt and its response, and how many of them belong to the prompt.
         """

@@ -1,9 +1,9 @@
-"""Imported models as generators of chains: questions of files, asked by the chat template, answers behind steps.
+"""Imported models as generators of chains: questions from files, asked in the chat template, and answers after steps.
 
-They write in the engine, as requests are answered, with whatever their folder asks for. What the labels of a chain mean
-is said in `chains`, what a generator is in `generator`.
+They write in the engine, in the same way as requests are answered, with whatever their folder asks for. `chains`
+defines the labels of a chain, and `generator` the interface.
 
-Dimensions: A rows, Q tokens of a response, T the one before them as well, M hidden size, V vocabulary, F features.
+Dimensions: A rows, Q tokens of a response, T these and the one before, M hidden size, V vocabulary, F features.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ from tuili.tasks import Problem, Split
 class ImportedGenerator:
     """See `Generator`.
 
-    A question is in a split by what it asks, its numbers left out; what was made of a record is in the record's own.
-    numbers: those that the model is run in; by default as requests are answered on this machine.
+    What a question asks, without its numbers, decides its split; what was made from a record is in the record's split.
+    numbers: the numeric format in which the model runs; by default as requests are answered on this machine.
 
-    Raises `ModelFolderError` as `open_model` does, `RecordError` for a line of data that is no question, and
-    `InputError` without data, and where a split has no question.
+    Raises `ModelFolderError` as `open_model` does, `RecordError` for a line of data that is not a question, and
+    `InputError` without data, and if a split has no question.
     """
 
     first_modes = tuple(map(GenerationMode, (0.8, 1.0, 0.0, 0.6)))
@@ -90,7 +90,7 @@ class ImportedGenerator:
         return self._stored.shape.hidden_size
 
     def problems(self, split: Split, number: int, counts: ChainCounts) -> list[Problem]:
-        """See `Generator`. Where the questions of data are used up, they come again."""
+        """See `Generator`. When the questions of the data are used up, they repeat."""
         return problems_of_set(self._problems[split], number, counts, self._config)
 
     def render(self, problem: Problem, steps: abc.Sequence[str], answer: str, source: str) -> Chain | None:
@@ -125,7 +125,7 @@ class ImportedGenerator:
         return [chain for chain in chains if chain is not None]
 
     def reading_order(self, chain: Chain) -> tuple[int, ...]:
-        """See `Generator`. Chains of a prompt stand together, so that it is read once."""
+        """See `Generator`. Chains with the same prompt are adjacent, so that it is read once."""
         return chain.ids
 
     @cached_property
@@ -154,7 +154,7 @@ class ImportedGenerator:
 
 
 def _floats(array: NDArray[Any]) -> Tensor:
-    """A tensor of a folder, in which uint16 stands for bf16."""
+    """A tensor of a folder, where uint16 stands for bf16."""
     if array.dtype == np.uint16:
         return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16).float()
     return torch.from_numpy(array.copy())
@@ -168,9 +168,9 @@ def label_response(
     source: str,
     comparison: Comparison = Comparison.VALUE,
 ) -> Chain | None:
-    """A response with its labels; None where it is no whole answer, ended by a token that ends one.
+    """A response with its labels; None if it is not a complete answer, ended by a token that ends one.
 
-    The end of a step is its last token with text of the line, as the engine has it. comparison: what makes the answer
+    The end of a step is the last token with text of its line, as in the engine. comparison: what makes the answer
     right.
     """
     if response[-1] not in tokenizer.end_ids:
@@ -208,7 +208,7 @@ def label_response(
 
 
 def _right_tokens(step: CheckedStep, context: Context) -> int | None:
-    """How many tokens of a wrong line spell what the right one begins with; None as for `right_line`."""
+    """How many tokens of a wrong line spell the beginning of the right one; None as for `right_line`."""
     right = right_line(step.text, step.verdict, context)
     if right is None:
         return None

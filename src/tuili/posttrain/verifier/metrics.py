@@ -1,6 +1,6 @@
-"""Metrics of a verifier, and its calibration: first errors, ranking of right above wrong, truth of probabilities.
+"""Metrics of a verifier, and its calibration: first errors, ranking of right above wrong, and calibration errors.
 
-Whether a chain's labels are right is left to `chains`. Dimensions: C chains, E ends of steps and answers, N tokens,
+`chains` is responsible for the labels of chains. Dimensions: C chains, E ends of steps and answers, N tokens,
 T candidate thresholds.
 """
 
@@ -25,7 +25,7 @@ THRESHOLD_CANDIDATES = 200
 """Quantiles of the probabilities that are tried as thresholds."""
 THRESHOLD_SEARCH_PASSES = 2
 LOG_PROBABILITY_FEATURE = -SCALAR_FEATURES
-"""The index of the feature that is the log-probability of a token at full depth, divided by `LOG_PROBABILITY_SCALE`."""
+"""The index of the feature for a token's log-probability at full depth, divided by `LOG_PROBABILITY_SCALE`."""
 
 Thresholds = tuple[float, float]
 """The probabilities below which a step, and an answer, counts as wrong."""
@@ -43,7 +43,7 @@ def first_flagged(examples: Examples, chance_E: Tensor, thresholds: Thresholds) 
 def first_error_shares(
     examples: Examples, chance_E: Tensor, thresholds: Thresholds, kinds: Sequence[str]
 ) -> tuple[float, float]:
-    """The share of right chains in which no error is named, and of mutants of these kinds whose first error is.
+    """The share of right chains in which no error is named, and of mutants of these kinds whose first error is named.
 
     The first end with a probability below its threshold names the error; an error that shows only in the answer is
     named by the answer's end. ProcessBench (Zheng et al. 2024, arXiv 2412.06559) reports the `f1` of the two shares.
@@ -59,7 +59,7 @@ def f1(shares: tuple[float, float]) -> float:
 
 
 def best_thresholds(examples: Examples, chance_E: Tensor, kinds: Sequence[str]) -> Thresholds:
-    """The thresholds with the best `f1` on these chains: first one for both is searched, then each in turn."""
+    """The thresholds with the best `f1` on these chains: searches first one value for both, then each in turn."""
 
     def best(candidates: Iterable[Thresholds]) -> Thresholds:
         return max(candidates, key=lambda pair: f1(first_error_shares(examples, chance_E, pair, kinds)))
@@ -77,11 +77,11 @@ def isotonic_curve(logit: Tensor, is_right: Tensor) -> Curve:
     """The rising curve that fits best: neighbours that do not rise are pooled (Zadrozny and Elkan 2002).
 
     No probability is 0 or 1: with n logits it is at least 1 / (n + 2) and at most 1 - 1 / (n + 2).
-    Without any logit the curve is level at one half.
+    Without any logits the curve is constant at one half.
     """
     if not len(logit):
         return ((0.0, 0.5), (1.0, 0.5))
-    right_first = is_right.long().argsort(descending=True, stable=True)  # of equal logits, so that these are pooled
+    right_first = is_right.long().argsort(descending=True, stable=True)  # so that equal logits are pooled
     order = right_first[logit[right_first].argsort(stable=True)]
     pools: list[tuple[int, float, float]] = []  # how many, sum of logits, how many are right
     for pool in zip([1] * len(order), logit[order].tolist(), is_right[order].double().tolist(), strict=True):
@@ -95,9 +95,9 @@ def isotonic_curve(logit: Tensor, is_right: Tensor) -> Curve:
 
 
 def calibrate_verifier(verifier: Verifier, validation: Examples, kinds: Sequence[str]) -> VerifierCalibration:
-    """Probabilities fitted to what the model wrote itself, and the thresholds that name errors of these kinds best.
+    """Probabilities fitted to what the model wrote itself, and the thresholds that best name errors of these kinds.
 
-    Raises `TooFew` where the model has ended none of its responses.
+    Raises `TooFew` if the model has ended none of its responses.
     """
     logit_E = predict_logits(verifier, validation)[validation.end_E]
     label_E, last_E = validation.label_N[validation.end_E], validation.last_E
@@ -155,7 +155,7 @@ def auroc(chance: Tensor, is_right: Tensor) -> float:
 
 
 def min_token_probability(examples: Examples) -> Tensor:
-    """The least probability that the full depth gave to a token of each step or answer, [E]. It needs no training."""
+    """The lowest probability at full depth of a token of each step or answer, [E]. It needs no training."""
     step_N = torch.zeros(len(examples.label_N), dtype=torch.long)
     step_N[examples.end_E[:-1] + 1] = 1
     step_N = step_N.cumsum(0)

@@ -1,6 +1,6 @@
 """Tuili's own models as generators of chains: problems of all domains, or of files; responses in the step language.
 
-What the labels of a chain mean is said in `chains`, what a generator is in `generator`.
+`chains` defines the labels of a chain, and `generator` the interface.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class OwnGenerator:
         return int(self.loaded.model.config.hidden_size)
 
     def problems(self, split: Split, number: int, counts: ChainCounts) -> list[Problem]:
-        """See `Generator`. There are so many of each domain and level, or in all where there is data."""
+        """See `Generator`. The count applies to each domain and level, or to all problems together if there is data."""
         config = self._config
         if self._given:
             return problems_of_set(self._given[split], number, counts, config)
@@ -89,7 +89,7 @@ class OwnGenerator:
         return generated_chains(self.loaded, requests, seed, tell)
 
     def reading_order(self, chain: Chain) -> tuple[int, ...]:
-        """See `Generator`. Little is padded where chains are of about one length."""
+        """See `Generator`. Chains of similar length need little padding."""
         return (len(chain.ids),)
 
     def features(self, rows: abc.Sequence[tuple[abc.Sequence[int], int]]) -> Tensor:
@@ -100,7 +100,7 @@ class OwnGenerator:
 def label_response(
     tokenizer: Tokenizer, problem: Problem, prompt: abc.Sequence[int], response: abc.Sequence[int], source: str
 ) -> Chain | None:
-    """A response with its labels; None where it is not steps and an answer, ended by `<|end|>`."""
+    """A response with its labels; None if it does not consist of steps and an answer, ended by `<|end|>`."""
     closing, newline = tokenizer.token_id(END_THINK), tokenizer.encode_text("\n")[0]
     if closing not in response or response[-1] != tokenizer.end_id:
         return None
@@ -142,7 +142,7 @@ def label_response(
 def render_chain(
     loaded: LoadedModel, problem: Problem, steps: abc.Sequence[str], answer: str, source: str
 ) -> Chain | None:
-    """The chain of these steps and this answer; None where `label_response` gives none."""
+    """The chain of these steps and this answer; None if `label_response` returns none."""
     text, earlier = read_turns(problem.prompt, problem.earlier)
     ids, prompt = loaded.tokenizer.encode_example(text, render_response(steps, answer), earlier)
     return label_response(loaded.tokenizer, problem, ids[:prompt], ids[prompt:], source)
@@ -151,7 +151,7 @@ def render_chain(
 def generated_chains(
     loaded: LoadedModel, requests: abc.Sequence[tuple[Problem, GenerationMode]], seed: int, tell: ProgressCallback
 ) -> list[Chain]:
-    """What the model writes for each problem in its mode, without the responses that it does not end by itself."""
+    """What the model writes for each problem in its mode, without responses that it does not end by itself."""
     scheduler = load_scheduler(loaded, numbers="fp32", slots=GENERATION_SLOTS, waiting=len(requests))
     sequences = []
     for number, (problem, mode) in enumerate(requests):

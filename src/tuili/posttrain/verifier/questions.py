@@ -1,6 +1,6 @@
-"""Questions of files as the problems of a verifier: which are for training, validation and test.
+"""Questions from files as the problems of a verifier: assigns them to training, validation and test.
 
-How files are read is left to `tuili.eval`, what is done with the problems to `own` and `imported`.
+`tuili.eval` reads the files, and `own` and `imported` use the problems.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from tuili.tasks import Problem, Split
 def problems_in_splits(
     files: Sequence[Path], tokenizer: AnyTokenizer, context: int, seed: int
 ) -> Mapping[Split, list[Problem]]:
-    """The questions of all files, in random order.
+    """The questions of all files, shuffled.
 
-    A question is in a split by what it asks, its numbers left out; what was made of a record is in the record's own.
-    Raises `RecordError` for a line that is no question or does not fit the context, and `TooFew` where a split has no
+    What a question asks, without its numbers, decides its split; what was made from a record is in the record's split.
+    Raises `RecordError` for a line that is not a question or does not fit the context, and `TooFew` if a split has no
     question.
     """
     splits: dict[Split, list[Problem]] = {split: [] for split in Split}
@@ -45,7 +45,7 @@ def problems_in_splits(
 
 
 def _original(name: str, originals: Collection[str]) -> str:
-    """The `id` of the record that one was multiplied from, or its own: `/x3` may also stand in that of an original."""
+    """The `id` of the record that one was multiplied from, or its own; an original's `id` may contain `/x3` too."""
     while name not in originals and original_id(name) != name:
         name = name.rpartition("/x")[0]
     return name
@@ -54,6 +54,6 @@ def _original(name: str, originals: Collection[str]) -> str:
 def problems_of_set(
     known: Sequence[Problem], number: int, counts: ChainCounts, config: VerifierTrainingConfig
 ) -> list[Problem]:
-    """Those for a round, 0 for the first chains. Where the questions are used up, they come again."""
+    """The problems for a round, 0 for the first chains. When the questions are used up, they repeat."""
     begin = config.first.problems + (number - 1) * config.attack.problems if number else 0
     return [known[(begin + place) % len(known)] for place in range(min(counts.problems, len(known)))]

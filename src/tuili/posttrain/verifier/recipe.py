@@ -1,6 +1,6 @@
 """The schema of a recipe that trains a verifier. Its one key `verifier` distinguishes it from recipes of a model.
 
-How files and overrides become one recipe is left to `tuili.config`.
+`tuili.config` joins files and overrides into one recipe.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class VerifierTrainingConfig(Config):
 
     model: str = "nano"
     data: tuple[Path, ...] = ()
-    """Files with questions and answers to learn from in place of the domains; an imported model needs some."""
+    """Files with questions and answers that replace the domains; an imported model needs some."""
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1
     levels: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
     languages: Annotated[tuple[Language, ...], Field(min_length=1)] = (Language.EN, Language.ZH)
     """Languages of the problems, in turn."""
     held_out: tuple[str, ...] = ("wrong_digit", "carried_error")
-    """Kinds of mutants that are kept for the test."""
+    """Kinds of mutants that are reserved for the test."""
     rounds: NonNegativeInt = 2
     """How many times the generator looks for chains that fool the verifier."""
     first: ChainCounts = ChainCounts(problems=16, mutants=3, written=2)

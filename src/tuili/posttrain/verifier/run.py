@@ -1,8 +1,8 @@
 """The run of a verifier's training: chains of a first round, then rounds in which the generator looks for chains that
 fool it.
 
-The chains are made by `chains` and kept as `examples` in the folder of the run, so that an interrupted run goes on.
-Fitting is left to `fit`, what comes of it to `training`.
+`chains` makes the chains, which are stored as `examples` in the run folder, so that an interrupted run can continue.
+`fit` does the fitting, and `training` writes the result.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ from tuili.tasks import MUTATION_KINDS, Problem, Split
 from tuili.train import RunFolder
 
 TaskCallback = Callable[[str, int, int], None]
-"""Called with what is being done, how many parts of it are finished, and how many there are."""
+"""Called with the name of the task, how many of its parts are finished, and how many there are."""
 
 PLACE_REMEDY = "choose another place"
 WRITTEN_BLOCK = 256
-"""Responses that are kept together."""
+"""Responses that are stored together."""
 _CHAINS = TypeAdapter(list[Chain])
 
 
 class VerifierRun:
-    """A run in its folder: what an earlier session has made there is read again.
+    """A run in its folder, which reuses what an earlier session made there.
 
-    Raises `InputError` where no folder can be, and where the folder holds a run and `resume` is not set or the
+    Raises `InputError` if the folder cannot be created, and if it holds a run and `resume` is not set or the
     configuration or the model has changed.
     """
 
@@ -74,11 +74,11 @@ class VerifierRun:
             folder.record(fixed)
 
     def first_examples(self) -> Examples:
-        """What the verifier learns from before the first round."""
+        """The examples that the verifier learns from before the first round."""
         return self._kept("first", partial(self._training_chains, 0, self.config.first, self.generator.first_modes))
 
     def training_examples(self) -> Examples:
-        """What the verifier has learnt from after the last round."""
+        """The examples that the verifier has learnt from after the last round."""
         examples = self.first_examples()
         for number in range(1, self.config.rounds + 1):
             verifier = self.verifier_after(number - 1, examples)
@@ -86,23 +86,23 @@ class VerifierRun:
         return examples
 
     def validation_examples(self) -> Examples:
-        """What probabilities and thresholds are fitted to, without the kinds of errors that are held out."""
+        """The examples for fitting probabilities and thresholds, without the held-out kinds of errors."""
         counts, kinds = self.config.validation, self.config.kinds
         return self._kept("validation", partial(self._chains, Split.VALIDATION, 0, counts, (DEFAULT_MODE,), kinds))
 
     def test_examples(self) -> Examples:
-        """What the figures are taken from: errors of all kinds."""
+        """The examples for the figures, with errors of all kinds."""
         counts = self.config.test
         return self._kept("test", partial(self._chains, Split.TEST, 0, counts, (DEFAULT_MODE,), MUTATION_KINDS))
 
     def attack_examples(self, number: int) -> Examples:
-        """What the generator tries in a round."""
+        """The examples that the generator tries in a round."""
         return self._kept(
             f"pool-{number}", partial(self._training_chains, number, self.config.attack, self.generator.attack_modes)
         )
 
     def fooling_examples(self, number: int, verifier: Verifier) -> Examples:
-        """The chains of a round of which this verifier, trained before it, is wrong about a step or the answer."""
+        """The chains of a round for which this verifier, trained before it, is wrong about a step or the answer."""
         pool = self.attack_examples(number)
         chance_E = predict_logits(verifier, pool)[pool.end_E].sigmoid()
         label_E = pool.label_N[pool.end_E]
@@ -124,12 +124,12 @@ class VerifierRun:
             with whole_file(file) as part:
                 save_file(verifier.state_dict(), part)
         verifier = Verifier(config)
-        rounded = {name: tensor.half().float() for name, tensor in load_file(file).items()}  # as its file keeps it
+        rounded = {name: tensor.half().float() for name, tensor in load_file(file).items()}  # as its file stores it
         verifier.load_state_dict(rounded)
         return verifier.eval()
 
     def _kept(self, name: str, make_chains: Callable[[str], Sequence[Chain]]) -> Examples:
-        """The examples of that name, read from the folder or else made of these chains."""
+        """The examples of that name, read from the folder or else made from these chains."""
         file = self.path / f"{name}.safetensors"
         if not file.exists():
             generator, told = self.generator, partial(self._tell, f"{name}: features")
@@ -141,7 +141,7 @@ class VerifierRun:
     def _training_chains(
         self, number: int, counts: ChainCounts, modes: Sequence[GenerationMode], name: str
     ) -> list[Chain]:
-        """Chains on training problems, without the kinds of errors that are held out."""
+        """Chains on training problems, without the held-out kinds of errors."""
         return self._chains(Split.TRAIN, number, counts, modes, self.config.kinds, name, twice=True)
 
     def _chains(
@@ -154,7 +154,7 @@ class VerifierRun:
         name: str,
         twice: bool = False,
     ) -> list[Chain]:
-        """Right chains, mutants, and what the model writes, on the problems of set `number`; no chain comes twice."""
+        """Right chains, mutants, and what the model writes, on the problems of set `number`, without duplicates."""
         seed, generator = self.config.seed * PROBLEM_SETS_PER_SEED + number, self.generator
         problems, render = generator.problems(split, number, counts), generator.render
         worked = [problem for problem in problems if problem.steps]
@@ -168,7 +168,7 @@ class VerifierRun:
         return list({(chain.ids, chain.source): chain for chain in chains if chain is not None}.values())
 
     def _written(self, requests: Sequence[tuple[Problem, GenerationMode]], seed: int, name: str) -> list[Chain]:
-        """What the model writes. Block by block it is kept until the examples are, so that a kill costs one at most."""
+        """What the model writes. Each block is stored until the examples are, so that a kill loses one at most."""
         blocks = [requests[start : start + WRITTEN_BLOCK] for start in range(0, len(requests), WRITTEN_BLOCK)]
         chains = list[Chain]()
         for number, block in enumerate(blocks):

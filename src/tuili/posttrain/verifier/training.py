@@ -1,6 +1,6 @@
-"""Training a verifier to its end: what the run has made, calibrated and measured, as a model folder.
+"""The final part of training a verifier: calibrates and measures what the run has made, and writes a model folder.
 
-How it learns is left to `run`, figures and calibration to `metrics`.
+`run` does the training, and `metrics` the figures and the calibration.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def train_verifier(
 ) -> VerifierTrainingResult:
     """Train a verifier in the folder `out`. It comes with a copy of its language model, `out/model`.
 
-    With `resume`, an interrupted run goes on. Raises what `VerifierRun` raises, and `InputError` where another process
-    trains in the folder, and where the model has ended none of its responses.
+    With `resume`, an interrupted run continues. Raises what `VerifierRun` raises, and `InputError` if another process
+    trains in the folder, and if the model has ended none of its responses.
     """
-    check_model_folder(config.model)  # before a folder is made
+    check_model_folder(config.model)  # fails before a folder is made
     with RunFolder(out).locked():
         return _train(VerifierRun(config, out, resume, tell))
 

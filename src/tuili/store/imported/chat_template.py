@@ -1,6 +1,6 @@
-"""The chat template of an imported model: a conversation as the text that the model was trained to go on with.
+"""The chat template of an imported model: renders a conversation as the text that the model was trained to continue.
 
-The sandbox is in `template_sandbox`; `control_tokens` says what of the text is a control token.
+The sandbox is in `template_sandbox`; `control_tokens` determines which parts of the text are control tokens.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token",
 
 
 class Rendered(NamedTuple):
-    """The text of a conversation, in which a marker has marked what is no control token."""
+    """The text of a conversation, in which a marker has marked whatever only looks like a control token."""
 
     text: str
     marker: Marker
 
 
 class ChatTemplate:
-    """The templates of a model's folder. sources: their texts, by name. source: all of them.
+    """The templates of a model's folder. sources: their texts, by name. source: all texts joined.
 
-    named_tokens: what they may call by name, such as `bos_token`. Raises `InputError` for a text that is no template.
+    named_tokens: tokens that they may use by name, such as `bos_token`. Raises `InputError` for an invalid template.
     """
 
     def __init__(self, sources: Mapping[str, str], named_tokens: Mapping[str, str]) -> None:
@@ -43,14 +43,14 @@ class ChatTemplate:
         for name, source in sources.items():
             try:
                 self._compiled[name] = compile_template(source)
-            except Exception as error:  # Jinja raises errors of its own, and Python's for what is nested too deeply
+            except Exception as error:  # Jinja raises its own errors, and Python's for too deep nesting
                 raise InputError(f"the chat template cannot be read: {one_line(error)}") from error
 
     @classmethod
     def read(cls, files: Mapping[str, bytes]) -> ChatTemplate | None:
-        """The templates among the files of a tokenizer; None where there is none.
+        """The templates among the files of a tokenizer; None if there are none.
 
-        Those that are files take the place of all that tokenizer_config.json has, as in transformers.
+        Template files replace all templates in tokenizer_config.json, as in transformers.
         """
         config = _object(files, "tokenizer_config.json")
         tokens = {**_object(files, "special_tokens_map.json"), **config}
@@ -63,11 +63,12 @@ class ChatTemplate:
         return cls(dict(sorted(sources.items())), named) if sources else None
 
     def render(self, messages: Chat, tools: Chat | None, control: ControlTokens, thinking: bool = True) -> Rendered:
-        """The text of a conversation, up to where the assistant is to write.
+        """The text of a conversation, up to the point where the assistant writes.
 
         Args:
-            thinking: whether a model that can think is to; templates that know of it close the thinking otherwise.
-        Raises `PromptError` where the template refuses the messages, or fails.
+            thinking: whether a model that can think should do so; otherwise, templates that support it close the
+                thinking.
+        Raises `PromptError` if the template refuses the messages, or fails.
         """
         marker = control.marker(messages, tools, self.source)
         given = {
@@ -82,13 +83,13 @@ class ChatTemplate:
         template = self._compiled.get(name) or next(iter(self._compiled.values()))
         try:
             return Rendered(template.render(given), marker)
-        except Exception as error:  # a template may raise anything that an expression of Python can
+        except Exception as error:  # a template may raise anything that a Python expression can
             reason = marker.unmarked(one_line(error))
             raise PromptError(f"the chat template of the model refuses these messages: {reason}") from error
 
 
 def token_text(token: object) -> str | None:
-    """The text of a token that a configuration names, as a text or as an object with its `content`."""
+    """The text of a token in a configuration, given as a string or as an object with a `content` field."""
     content = token.get("content") if isinstance(token, dict) else token
     return content if isinstance(content, str) else None
 

@@ -1,8 +1,8 @@
-"""The control tokens of an imported model, and marks that keep the texts of messages from becoming some.
+"""The control tokens of an imported model, and marks that keep message texts from becoming control tokens.
 
-Wherever a message spells a control token out, its first character is replaced by a mark: a character of private use
-that no message has. The chat template then searches, trims and splits messages as ever, and what it writes itself is
-told from what it was given. In the end `unmarked` brings the characters back.
+Wherever a message spells out a control token, its first character is replaced by a mark: a private-use character that
+no message contains. The chat template can then search, trim and split messages as usual, and its own output can be
+distinguished from its input. Finally, `unmarked` restores the characters.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from functools import cached_property
 from typing import Any
 
 Chat = Sequence[Mapping[str, Any]]
-"""Messages: each has a `role` and a `content`, and what else a template reads of it."""
+"""Messages: each has a `role`, a `content`, and whatever other fields a template reads."""
 PRIVATE_USE = range(0xF0000, 0xFFFFE)
-"""Characters that stand for nothing."""
+"""Characters without an assigned meaning."""
 UNMARKED = ("role", "type")
-"""Fields that hold words of the format, and no text of a message."""
+"""Fields that hold keywords of the format rather than message text."""
 REASONING = ("reasoning_content", "thinking", "reasoning")
-"""Names under which the reasoning of a message is given. Templates read the first two."""
+"""Field names for the reasoning of a message. Templates read the first two."""
 
 
 class ControlTokens:
     """Args:
     special: tokens that a message must never become.
-    others: those that the assistant's own messages may have, since it wrote them: tags of thinking and of calls.
+    others: tokens that the assistant's own messages may contain, since it wrote them: tags of thinking and of calls.
     """
 
     def __init__(self, special: Iterable[str], others: Iterable[str]) -> None:
@@ -34,19 +34,20 @@ class ControlTokens:
 
     @cached_property
     def all(self) -> frozenset[str]:
-        """All of them."""
+        """All control tokens."""
         return self.special | self.others
 
     @cached_property
     def starts(self) -> Mapping[bool, tuple[re.Pattern[str], frozenset[str]]]:
-        """What finds the first character of a token that a text spells out, and the beginnings of tokens; by whether
-        the text is the assistant's own."""
+        """A pattern for the first character of a token that a text spells out, and the proper prefixes of tokens; the
+        key says whether the text is the assistant's own."""
         return {
             own: (_starts(tokens), _beginnings(tokens)) for own, tokens in ((True, self.special), (False, self.all))
         }
 
     def marker(self, chat: Chat, tools: Chat | None, reserved: str) -> Marker:
-        """What marks the texts of a conversation. reserved: what the template writes, which no mark may be in."""
+        """A marker for the texts of a conversation. reserved: the template's source, whose characters are not used as
+        marks."""
         return Marker(self, set(json.dumps([chat, tools], ensure_ascii=False, default=str)) | set(reserved))
 
 
@@ -68,7 +69,7 @@ class Marker:
         return fields
 
     def value(self, value: Any, own: bool = False) -> Any:
-        """A value with marks in all of its texts. own: whether the assistant has written it."""
+        """A value with marks in all of its texts. own: whether the assistant wrote it."""
         if isinstance(value, str):
             return self._text(value, own)
         if isinstance(value, Mapping):
@@ -78,11 +79,11 @@ class Marker:
         return value
 
     def is_in(self, text: str) -> bool:
-        """Whether a text has any mark."""
+        """Whether a text contains any mark."""
         return any(mark in text for mark in self._mark_of.values())
 
     def unmarked(self, text: str) -> str:
-        """A text with the characters that its marks stand for."""
+        """A text with its marks replaced by the original characters."""
         return text.translate(self._letter_of)
 
     def _field(self, name: str, value: Any, own: bool) -> Any:
@@ -92,7 +93,7 @@ class Marker:
         pattern, beginnings = self._control.starts[own]
         marked = pattern.sub(lambda match: self._mark_of[match[0]], text)
         longest = max(map(len, beginnings), default=0)
-        for length in range(1, min(longest, len(text)) + 1):  # a token may be completed by what stands behind the text
+        for length in range(1, min(longest, len(text)) + 1):  # text that follows may complete a token
             if text[-length:] in beginnings:
                 marked = f"{marked[:-length]}{self._mark_of[text[-length]]}{marked[len(marked) - length + 1 :]}"
         return marked

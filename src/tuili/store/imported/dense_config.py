@@ -1,8 +1,8 @@
-"""Reading config.json of a Llama, Qwen2 or Qwen3 model: a `DenseShape`, or a refusal that names what is not supported.
+"""Reads config.json of a Llama, Qwen2 or Qwen3 model into a `DenseShape`, or refuses it and names what is unsupported.
 
-Both ways of writing rotary positions are read: `rope_theta` and `rope_scaling`, and the `rope_parameters` of
-transformers 5. The tokens that end a text are those of config.json and of generation_config.json. Exits are read by
-`exits_file`.
+Both notations for rotary positions are read: `rope_theta` with `rope_scaling`, and the `rope_parameters` of
+transformers 5. The tokens that end a text come from config.json and generation_config.json. `exits_file` reads the
+exits.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from tuili.store.quantization import Quantization
 
 GENERATION_FILE = "generation_config.json"
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
-"""The class of transformers of each family."""
+"""The transformers class of each family."""
 FACTORISED_ARCHITECTURES = {kind: f"Tuili{ARCHITECTURES[family]}" for kind, family in FACTORISED.items()}
-"""The class of `tuili.model` of each family whose models have factors or whole numbers."""
+"""The `tuili.model` class for each family, for models that have factors or are quantised."""
 DEFAULT_THETA = 10_000.0
 _QWEN3_HEAD_DIM = 128
 
 
 @dataclass(frozen=True)
 class _Config:
-    """The fields of config.json that say what is computed; those that may be missing have the defaults of old."""
+    """The fields of config.json that define the computation; optional fields have their historical defaults."""
 
     model_type: str
     vocab_size: int
@@ -65,7 +65,7 @@ class _Config:
 
 @dataclass(frozen=True)
 class _Generation:
-    """What generation_config.json says of the end of a text."""
+    """The part of generation_config.json that concerns the end of a text."""
 
     eos_token_id: int | list[int] | None = None
 
@@ -79,8 +79,9 @@ Kind = TypeVar("Kind")
 def read_dense_shape(folder: Path) -> DenseShape:
     """The shape of the model in a folder that `check_files` accepts.
 
-    Raises `ModelFolderError`, in one line, for a configuration that is damaged, that no network can have, or that asks
-    for what Tuili does not compute: custom code, quantised weights, sliding windows, other activations or positions.
+    Raises `ModelFolderError`, with a one-line message, for a configuration that is damaged, that no network can have,
+    or that requires what Tuili does not support: custom code, quantised weights, sliding windows, other activations or
+    positions.
     """
     file = folder / CONFIG_FILE
     document = read_object(file)
@@ -134,7 +135,7 @@ def _ids(value: int | list[int] | None) -> list[int]:
 
 
 def _refuse(file: Path, document: dict[str, Any]) -> None:
-    """Refuse what is not even read."""
+    """Refuse what is rejected before validation."""
     if document.get("auto_map"):
         raise ModelFolderError(f"{file}: auto_map asks for custom code, which is never run: use a model without it")
     if document.get("quantization_config"):
@@ -180,7 +181,7 @@ def _head_dim(document: dict[str, Any], config: _Config) -> int:
 
 
 def _positions(file: Path, config: _Config) -> tuple[float, RopeScaling | None]:
-    """Rotary base and scaling; transformers also lets `rope_scaling` win over `rope_parameters`."""
+    """Rotary base and scaling; `rope_scaling` takes precedence over `rope_parameters`, as in transformers."""
     given = config.rope_scaling or config.rope_parameters or {}
     theta = given.get("rope_theta", config.rope_theta)
     kind = given.get("rope_type", given.get("type", "default"))

@@ -1,6 +1,6 @@
-"""The shape of an imported model: a dense decoder of the Llama, Qwen2 or Qwen3 family, with keys and values a layer.
+"""The shape of an imported model: a dense decoder of the Llama, Qwen2 or Qwen3 family; each layer has keys and values.
 
-Tuili's own kind of model is in `shape`. Reading config.json is left to `dense_config`, rotary positions to `rotary`.
+Tuili's own kind of model is in `shape`. `dense_config` reads config.json, and `rotary` handles rotary positions.
 
 Dimensions: M hidden size, N outputs of a projection, V vocabulary, D head size.
 """
@@ -18,10 +18,10 @@ from tuili.store.shape import MAX_LAYERS, MAX_SIZE, Conversation, check_attentio
 
 Family = Literal["llama", "qwen2", "qwen3"]
 FAMILIES: tuple[str, ...] = get_args(Family)
-"""The values of `model_type` in config.json that an imported model may have, but for those of `FACTORISED`."""
+"""The values of `model_type` in config.json that an imported model may have, except those in `FACTORISED`."""
 FACTORISED = {f"tuili_{family}": family for family in FAMILIES}
-"""Those of models with factors or whole numbers in their folder, and the families of their networks. `tuili.model`
-tells transformers of them."""
+"""The values of `model_type` for models stored as factors or integers, and the families of their networks.
+`tuili.model` registers them with transformers."""
 IMPORTED_TYPES = (*FAMILIES, *FACTORISED)
 SIZES = (
     "vocab_size",
@@ -37,19 +37,18 @@ SIZES = (
 HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 """Names of the head and of the embedding to which it may be tied."""
 _IGNORED = (".rotary_emb.inv_freq",)
-"""Ends of names of tensors that older folders hold, and that every reader makes anew."""
+"""Suffixes of the names of tensors that older folders contain and that every reader recomputes."""
 
 
 @dataclass(frozen=True)
 class DenseShape:
-    """What network an imported model is, where its exits are, and how it is asked.
+    """The network of an imported model, its exits, and how it is asked.
 
-    query_bias: of the projections q, k and v. output_bias: of o. mlp_bias: of the three of the feed-forward network.
-    head_norms: an RMS norm over each head of queries and of keys. eos_token_ids: the ids that end a text.
-    exit_layers: depths at which a token may leave, the full one last; empty stands for the full one alone.
-    exit_threshold: confidence at which a token leaves at depth `auto`. quantization: the whole numbers that the model
-    was trained for, see `stored_dense`. ranks: of the matrices that are kept as factors, see
-    `matrix_shapes`.
+    query_bias: the projections q, k and v have a bias. output_bias: o has one. mlp_bias: the three projections of the
+    feed-forward network have one. head_norms: each head of queries and of keys has an RMS norm. eos_token_ids: the ids
+    that end a text. exit_layers: depths at which a token may exit, the full depth last; empty means only the full
+    depth. exit_threshold: the confidence at which a token exits at depth `auto`. quantization: the integer formats that
+    the model was trained for, see `stored_dense`. ranks: those of the matrices stored as factors, see `matrix_shapes`.
     Raises `ValueError` for values that no network can have.
     """
 
@@ -79,7 +78,7 @@ class DenseShape:
     ranks: Mapping[str, Rank] | None = None
 
     def __post_init__(self) -> None:
-        """Refuses, by `ValueError`, sizes that no network can have, and token ids beyond the vocabulary."""
+        """Raise `ValueError` for sizes that no network can have, and for token ids outside the vocabulary."""
         for name in SIZES:
             most = MAX_LAYERS if name == "num_hidden_layers" else MAX_SIZE
             if not 1 <= getattr(self, name) <= most:
@@ -106,17 +105,17 @@ class DenseShape:
 
     @property
     def num_groups(self) -> int:
-        """Groups of layers behind the first exit; the layers up to there are the trunk."""
+        """The number of groups of layers after the first exit; the layers before it are the trunk."""
         return len(self.exit_layers) - 1
 
     @property
     def per_layer_kv(self) -> bool:
-        """Every layer has keys and values of its own."""
+        """Every layer has its own keys and values."""
         return True
 
     @property
     def conversation(self) -> Conversation:
-        """Imported models are asked by their chat template, which knows turns."""
+        """Imported models are asked through their chat template, which supports turns."""
         return "multi"
 
     @property
@@ -126,7 +125,7 @@ class DenseShape:
 
     @property
     def convolution_width(self) -> int:
-        """No convolution: a token's embedding is its own alone."""
+        """No convolution: a token's embedding depends on that token only."""
         return 1
 
     @property
@@ -136,20 +135,21 @@ class DenseShape:
 
     @property
     def max_unit(self) -> int:
-        """No units that would have to end."""
+        """No units, so no limit on their length."""
         return 2**31 - 1
 
 
 def rotary_frequencies(shape: DenseShape) -> tuple[Array, float]:
-    """The radians a position by which each pair of a head turns, float32 [D/2], and the factor of cosines and sines."""
+    """The radians per position by which each pair of a head rotates, float32 [D/2], and the factor of cosines and
+    sines."""
     return scaled_frequencies(shape.head_dim, shape.rope_theta, shape.rope_scaling)
 
 
 def dense_tensor_shapes(shape: DenseShape) -> dict[str, tuple[int, ...]]:
     """The names and shapes of the tensors of a network, as in its Hugging Face folder.
 
-    A head that is tied to the embedding has no tensor of its own. Of a matrix with factors, these stand under its name;
-    its bias stays where it is.
+    A head that is tied to the embedding has no tensor of its own. A factorised matrix is replaced by its factors, under
+    its name; its bias stays where it is.
     """
     M, F, V, D = shape.hidden_size, shape.intermediate_size, shape.vocab_size, shape.head_dim
     queries, keys = shape.num_attention_heads * D, shape.num_key_value_heads * D
@@ -182,8 +182,8 @@ def dense_tensor_shapes(shape: DenseShape) -> dict[str, tuple[int, ...]]:
 def stored_dense(shape: DenseShape) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
     """The names and shapes of the tensors in a folder, and the number formats of those that have a fixed one.
 
-    Where the model was trained for whole numbers, these stand in the place of all matrices, with their scales. They are
-    those of mixed weights (`tuili.native.rounding.mixed`). An embedding that is not the head keeps full numbers.
+    If the model was trained for integer arithmetic, integers and their scales replace all matrices. They represent
+    mixed weights (`tuili.native.rounding.mixed`). An embedding that is not also the head keeps full precision.
     """
     shapes = dense_tensor_shapes(shape)
     if shape.quantization is None:
@@ -193,16 +193,17 @@ def stored_dense(shape: DenseShape) -> tuple[dict[str, tuple[int, ...]], dict[st
 
 
 def dense_matrix_shapes(shape: DenseShape) -> dict[str, tuple[int, ...]]:
-    """See `matrix_shapes`: the linear layers of all layers."""
+    """See `matrix_shapes`: the linear maps of all layers."""
     tensors = dense_tensor_shapes(replace(shape, ranks=None))
     layers = {name: sizes for name, sizes in tensors.items() if name.startswith("model.layers.") and len(sizes) == 2}
     return {name.removeprefix("model.").removesuffix(".weight"): sizes for name, sizes in layers.items()}
 
 
 def dense_tensors_found(shape: DenseShape, found: Collection[str]) -> list[str]:
-    """Of the names of tensors in a folder, those that belong to the network: not a copy of a tied head, for example.
+    """The names of tensors in a folder, without ignored ones such as a copy of a tied head.
 
-    They come in the network's own order, others behind them, so that what is written of them is always the same.
+    Those of the network come first, in its own order, then any others, so that files written from them are always the
+    same.
     """
     own = dense_tensor_shapes(shape)
     names = [name for name in own if name in found]

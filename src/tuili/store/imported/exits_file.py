@@ -1,8 +1,8 @@
 """The exits of an imported dense model as files in its folder: depths, threshold, adapters and confidence heads.
 
-They are trained by `tuili.posttrain` and run by `tuili.engine`. `exits.json` is small and says all that a model's
-shape needs; `exits.safetensors` has the tensors. M: the hidden size of the model, R: the rank of an adapter, C: the
-channels of a confidence head, X: common tokens.
+`tuili.posttrain` trains them and `tuili.engine` runs them. `exits.json` is small and contains everything that a model's
+shape needs; `exits.safetensors` contains the tensors. M: the hidden size of the model, R: the rank of an adapter, C:
+the channels of a confidence head, X: common tokens.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ EXITS_FILE = Path("tuili") / "exits.json"
 EXIT_TENSORS_FILE = Path("tuili") / "exits.safetensors"
 COMMON_TOKENS = "common_token_ids"
 CONFIDENCE_INPUTS = 2
-"""What a confidence head reads: the log-probability of the likeliest token at its exit, and the lead of its logit."""
+"""The inputs of a confidence head: the log-probability of the likeliest token at its exit, and its logit's margin."""
 _REMEDY = "train exits anew (tuili exits)"
 
 Way = Literal["frozen", "joint"]
-"""How the exits were trained: beside the model as it was, or together with its layers."""
+"""How the exits were trained: with the model's weights frozen, or jointly with its layers."""
 
 
 @dataclass(frozen=True)
 class ExitsSettings:
-    """Where tokens may leave. layers: depths, rising, the full depth last.
+    """Where tokens may exit. layers: depths in ascending order, the full depth last.
 
-    threshold: the confidence at which a token leaves at depth auto. rank: R, channels: C. figures: what was measured
+    threshold: the confidence at which a token exits at depth auto. rank: R, channels: C. figures: measurements made
     after training.
     """
 
@@ -54,16 +54,16 @@ class ExitsSettings:
     figures: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raises `InputError` for depths that do not rise."""
+        """Raise `InputError` for depths that are not strictly ascending."""
         if any(left >= right for left, right in pairwise(self.layers)):
             raise InputError(f"layers {list(self.layers)}: depths of exits rise, each once")
 
 
 @dataclass(frozen=True)
 class ExitsFile:
-    """The exits of a model. Tensors are float32, by their names in the file; common_tokens_X is of int32.
+    """The exits of a model. Tensors are float32, by name in the file; common_tokens_X is int32.
 
-    common_tokens_X: the tokens, rising, whose logits tell how sure exits are; None for all.
+    common_tokens_X: the tokens, in ascending order, whose logits determine the confidence at an exit; None for all.
     """
 
     settings: ExitsSettings
@@ -73,7 +73,7 @@ class ExitsFile:
 
 @dataclass(frozen=True)
 class _Stored(ExitsSettings):
-    """What stands in `exits.json`: also the hashes of the model's and of the exits' own tensors."""
+    """The contents of `exits.json`; they include the hashes of the model and of the exits' tensors."""
 
     model: str = ""
     tensors: str = ""
@@ -83,7 +83,7 @@ _STORED = TypeAdapter(_Stored)
 
 
 def exit_tensor_shapes(settings: ExitsSettings, hidden_size: int) -> dict[str, tuple[int, ...]]:
-    """The shape of each tensor of the exits of a model, by its name in the file."""
+    """The shape of each tensor of a model's exits, by name in the file."""
     shapes: dict[str, tuple[int, ...]] = {}
     rank, channels = settings.rank, settings.channels
     for layer in settings.layers[:-1]:
@@ -99,7 +99,7 @@ def exit_tensor_shapes(settings: ExitsSettings, hidden_size: int) -> dict[str, t
 
 
 def write_exits_file(folder: Path, exits: ExitsFile) -> None:
-    """Write exits into the folder of their model. `exits.json` is written last: without it there are no exits."""
+    """Write exits into their model's folder. `exits.json` is written last: without it, a model has no exits."""
     tensors = {name: np.ascontiguousarray(array, np.float32) for name, array in exits.tensors.items()}
     if exits.common_tokens_X is not None:
         tensors[COMMON_TOKENS] = np.ascontiguousarray(exits.common_tokens_X, np.int32)
@@ -107,16 +107,16 @@ def write_exits_file(folder: Path, exits: ExitsFile) -> None:
     (folder / EXITS_FILE).unlink(missing_ok=True)
     with whole_file(folder / EXIT_TENSORS_FILE) as part:
         save_file(tensors, part)
-        part.chmod(mode)  # safetensors lets its owner alone read it
+        part.chmod(mode)  # safetensors makes it readable by its owner only
     known = {"model": model_hash(folder), "tensors": _hash(folder / EXIT_TENSORS_FILE)}
     with whole_file(folder / EXITS_FILE) as part:
         part.write_text(json.dumps(asdict(exits.settings) | known, indent=2) + "\n", encoding="utf-8")
 
 
 def read_exits_settings(folder: Path, num_layers: int) -> ExitsSettings | None:
-    """Where tokens of a model of so many layers may leave; None where its folder has no exits. Reads no tensor.
+    """The exit settings of a model with `num_layers` layers; None if its folder has no exits. Reads no tensor.
 
-    Raises `ModelFolderError` for a file that is damaged, or whose full depth is another.
+    Raises `ModelFolderError` for a file that is damaged or has a different full depth.
     """
     stored = read_part(folder / EXITS_FILE, _STORED, _REMEDY)
     if stored is not None and stored.layers[-1] != num_layers:
@@ -130,7 +130,7 @@ def read_exits_settings(folder: Path, num_layers: int) -> ExitsSettings | None:
 def read_exits_file(folder: Path, num_layers: int, hidden_size: int, vocab_size: int) -> ExitsFile | None:
     """The exits of a model folder; None if it has none. The other arguments are the sizes of its model.
 
-    Raises `ModelFolderError` for exits that are damaged, that lack a tensor, or that belong to another model.
+    Raises `ModelFolderError` for exits that are damaged, lack a tensor, or belong to another model.
     """
     settings = read_exits_settings(folder, num_layers)
     stored = read_part(folder / EXITS_FILE, _STORED, _REMEDY)
@@ -142,7 +142,7 @@ def read_exits_file(folder: Path, num_layers: int, hidden_size: int, vocab_size:
     check_safetensors(path)
     if stored.tensors != _hash(path):
         raise ModelFolderError(f"{path} is damaged or was changed: bring it back, or {_REMEDY}")
-    lineage = read_lineage(folder)  # its hash has been compared with the weights when the folder was opened
+    lineage = read_lineage(folder)  # its hash was compared with the weights when the folder was opened
     if stored.model != ((lineage and lineage[-1].hash) or model_hash(folder)):
         raise ModelFolderError(f"{folder / EXITS_FILE} was trained on another model: {_REMEDY}")
     try:
@@ -155,12 +155,12 @@ def read_exits_file(folder: Path, num_layers: int, hidden_size: int, vocab_size:
 
 
 def exits_hash(folder: Path) -> str | None:
-    """SHA-256 of `exits.json`, which names the hash of the tensors; None where a folder has no exits."""
+    """SHA-256 of `exits.json`, which includes the hash of the tensors; None if a folder has no exits."""
     return _hash(folder / EXITS_FILE) if (folder / EXITS_FILE).is_file() else None
 
 
 def _check_tensors(tensors: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise `ValueError` where there is not exactly what `exit_tensor_shapes` says, in finite numbers of float32."""
+    """Raise `ValueError` unless the tensors are exactly those of `exit_tensor_shapes`, in float32 and finite."""
     for name in sorted(shapes.keys() | tensors.keys()):
         if name not in shapes:
             raise ValueError(f"{name} belongs to no exit")
@@ -174,7 +174,7 @@ def _check_tensors(tensors: Mapping[str, NDArray[Any]], shapes: Mapping[str, tup
 
 
 def _checked_common(common_tokens_X: NDArray[Any] | None, vocab_size: int) -> NDArray[np.int32] | None:
-    """The common tokens. Raises `ValueError` for what is no list of tokens, rising, of the model."""
+    """The common tokens. Raises `ValueError` if they are not an ascending list of the model's tokens."""
     if common_tokens_X is None:
         return None
     if common_tokens_X.dtype != np.int32 or common_tokens_X.ndim != 1 or len(common_tokens_X) < 2:

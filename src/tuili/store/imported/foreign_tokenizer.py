@@ -1,8 +1,8 @@
-"""The tokenizer of an imported model: texts and conversations to token ids, and ids back to texts.
+"""The tokenizer of an imported model: converts texts and conversations to token ids, and ids back to texts.
 
-Any `tokenizer.json` will do whose entries stand for bytes: byte-level BPE, and sentencepiece's BPE, whose spaces are
-written `▁` and whose other bytes `<0x0A>`. The tokenizer of Tuili's own models is in `tokenizer`; how a conversation
-becomes a text is left to `chat_template`.
+It supports any `tokenizer.json` whose entries represent bytes: byte-level BPE, and sentencepiece's BPE, which writes
+spaces as `▁` and other bytes as `<0x0A>`. The tokenizer of Tuili's own models is in `tokenizer`; `chat_template` turns
+a conversation into text.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from tuili.store.tokenizer import Tokenizer, bytes_of_entry, damage_refused, rea
 
 GENERATION_FILE = "generation_config.json"
 TAIL_TOKENS = 16
-"""Tokens at the end of a prompt in which a template may have opened the thinking."""
+"""The number of tokens at the end of a prompt that are searched for an opened thinking tag."""
 _BYTE_ENTRY = re.compile(r"<0x([0-9A-F]{2})>")
 _SPACES = r"\s*"
 _SPACE = "\u2581"
-"""What sentencepiece writes for a space."""
+"""Sentencepiece's character for a space."""
 
 
 @dataclass(frozen=True, eq=False)
 class ForeignTokenizer:
-    """A tokenizer as its model's folder has it.
+    """A tokenizer as defined by its model's folder.
 
-    backend: the tokenizer of the library. end_ids: the ids that end a response, the usual one first. template: the chat
-    template; None for a model that was trained to go on with texts alone. files: the content, by name, of the
-    files that it was read from.
+    backend: the library's tokenizer. end_ids: the ids that end a response, the usual one first. template: the chat
+    template; None for a base model, trained only to continue texts. files: the content, by name, of the files that it
+    was read from.
     """
 
     backend: tokenizers.Tokenizer
@@ -52,9 +52,9 @@ class ForeignTokenizer:
         """Read the tokenizer of a folder.
 
         Args:
-            end_ids: what config.json names. generation_config.json and tokenizer_config.json may name others.
-        Raises `InputError` for one that is damaged, whose entries stand for no bytes, or whose chat template is none;
-        and where nothing ends a text.
+            end_ids: the ids from config.json. generation_config.json and tokenizer_config.json may name others.
+        Raises `InputError` if the tokenizer is damaged, if its entries do not represent bytes, if its chat template is
+        invalid, or if no token ends a text.
         """
         file = folder / "tokenizer.json"
         backend, files = read_backend(folder, [GENERATION_FILE])
@@ -86,23 +86,24 @@ class ForeignTokenizer:
 
     @cached_property
     def max_token_bytes(self) -> int:
-        """The bytes of the longest entry in UTF-8: no token stands for more bytes of text."""
+        """The length of the longest entry in UTF-8 bytes: no token represents more bytes of text."""
         return max(len(entry.encode()) for entry in self._vocabulary)
 
     def prepare(self) -> None:
-        """Make at once what the first conversation would have to wait for."""
+        """Compute in advance what the first conversation would otherwise wait for."""
         _ = self.shown_texts, self.max_token_bytes, self.thinks, self._plain
         if self.template is not None:
             self.backend.encode("\n", add_special_tokens=False)
 
     def encode_text(self, text: str) -> list[int]:
-        """The ids of plain text: the names of control tokens in it are ordinary characters."""
+        """The ids of plain text: control tokens spelled out in it are ordinary characters."""
         return self._checked(self._plain.encode(text, add_special_tokens=False).ids)
 
     def encode_response(self, prompt: Sequence[int], response: str) -> list[int]:
-        """The ids of a response, `<think>…</think>answer` or another text, as a model writes it behind a prompt.
+        """The ids of a response, `<think>…</think>answer` or another text, as a model writes it after a prompt.
 
-        Its tags are the tokens of these names, if there are any. The first is left out where the prompt has it.
+        Its tags become the tokens of these names, if the vocabulary has them. `<think>` is left out if the prompt ends
+        with it.
         """
         if opens_thinking(self, prompt):
             response = response.removeprefix(f"{THINK}\n")
@@ -119,21 +120,21 @@ class ForeignTokenizer:
         return ids
 
     def encode_beginning(self, text: str) -> list[int]:
-        """The ids of a text that is to be gone on with: behind the token that begins texts, if the model has one."""
+        """The ids of a text to be continued, preceded by the beginning-of-text token if the model has one."""
         begun = self.backend.encode("a")
         first = begun.special_tokens_mask.index(0)
         return [*begun.ids[:first], *self.encode_text(text)]
 
     def encode_chat(self, messages: Chat, tools: Chat | None = None, thinking: bool = True) -> list[int]:
-        """The ids of a conversation, up to where the assistant is to write: as the chat template of the folder has it.
+        """The ids of a conversation, up to the point where the assistant writes, according to the folder's template.
 
         The control tokens that the template writes become special ids; those that messages spell out stay text. Without
-        a template the model goes on with the texts of all messages, an empty line between them.
+        a template, the model continues the texts of all messages, separated by empty lines.
 
         Args:
             tools: functions that may be called, as JSON schemas.
-            thinking: whether a model that can think before it answers is to.
-        Raises `PromptError` where the template refuses the messages, or fails.
+            thinking: whether a model that can think before it answers should do so.
+        Raises `PromptError` if the template refuses the messages, or fails.
         """
         if self.template is None:
             return self.encode_beginning("\n\n".join(_text_of(message) for message in messages))
@@ -144,12 +145,12 @@ class ForeignTokenizer:
 
     @cached_property
     def question_prefix(self) -> tuple[int, ...]:
-        """The ids that the prompts of all questions begin with, by the chat template."""
+        """The ids with which the chat template begins the prompt of every question."""
         prompts = (self.encode_chat([{"role": "user", "content": word}]) for word in ("How?", "Who?"))
         return tuple(one for one, other in takewhile(lambda pair: pair[0] == pair[1], zip(*prompts, strict=False)))
 
     def encode_marked(self, rendered: Rendered) -> list[int]:
-        """The ids of a text in which marks stand: its control tokens, and between them plain text without marks."""
+        """The ids of a text with marks: those of its control tokens, and of the unmarked plain text between them."""
         ids, plain = list[int](), self._plain
         for number, piece in enumerate(self._control_pattern.split(rendered.text)):
             if number % 2:
@@ -160,25 +161,25 @@ class ForeignTokenizer:
         return ids
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
-        """The text of these ids. `<think>` and `</think>` are kept where special tokens are skipped."""
+        """The text of these ids. `<think>` and `</think>` are kept even if special tokens are skipped."""
         by_id = self.shown_bytes if skip_special_tokens else self._bytes_by_id
         return b"".join(by_id[token] for token in ids if token < len(by_id)).decode(errors="replace")
 
     def token_bytes(self, token: int) -> bytes:
-        """The bytes of text, in UTF-8, that an id stands for. A character may take several tokens. An id beyond the
-        entries, which a model may have, stands for nothing."""
+        """The UTF-8 bytes of text that an id represents. A character may take several tokens. An id beyond the entries,
+        which a model may have, represents nothing."""
         return self._bytes_by_id[token] if token < len(self._bytes_by_id) else b""
 
     @cached_property
     def shown_bytes(self) -> list[bytes]:
-        """By id, the bytes of text that `decode` makes of it where special tokens are skipped."""
+        """By id, the bytes of text that `decode` produces for it if special tokens are skipped."""
         added = self.backend.get_added_tokens_decoder().items()
         hidden = {token for token, entry in added if entry.special and entry.content not in (THINK, END_THINK)}
         return [b"" if token in hidden else data for token, data in enumerate(self._bytes_by_id)]
 
     @cached_property
     def shown_texts(self) -> list[str | None]:
-        """`shown_bytes` as texts; None for an id that stands for parts of characters."""
+        """`shown_bytes` as texts; None for an id that represents parts of characters."""
         return [text_or_none(data) for data in self.shown_bytes]
 
     @cached_property
@@ -200,7 +201,7 @@ class ForeignTokenizer:
 
     @cached_property
     def _control(self) -> ControlTokens:
-        """The special tokens, and those that the chat template writes, but for such as are only space."""
+        """The special tokens, and those that the chat template writes, except tokens that are only whitespace."""
         added = self.backend.get_added_tokens_decoder().values()
         source = "" if self.template is None else self.template.source
         others = (one.content for one in added if not one.special and one.content in source)
@@ -208,7 +209,7 @@ class ForeignTokenizer:
 
     @cached_property
     def _control_pattern(self) -> re.Pattern[str]:
-        """Splits a text at control tokens: with the space around those that take it in, and longer ones first."""
+        """Splits a text at control tokens, with the whitespace that some of them absorb; longer tokens match first."""
         added = self.backend.get_added_tokens_decoder().values()
         control = sorted((one for one in added if one.content in self._control.all), key=lambda one: -len(one.content))
         each = (_SPACES * one.lstrip + re.escape(one.content) + _SPACES * one.rstrip for one in control)
@@ -216,7 +217,7 @@ class ForeignTokenizer:
 
     @cached_property
     def _plain(self) -> tokenizers.Tokenizer:
-        """The same tokenizer, for which control tokens in a text are text. It shares the entries and the merges."""
+        """The same tokenizer, but it treats control tokens in a text as text. It shares the entries and the merges."""
         plain = tokenizers.Tokenizer(self.backend.model)
         for part in ("normalizer", "pre_tokenizer"):
             if (value := getattr(self.backend, part)) is not None:
@@ -224,14 +225,14 @@ class ForeignTokenizer:
         for token, entry in sorted(self.backend.get_added_tokens_decoder().items()):
             entry.special = entry.content in self._control.all
             plain.add_tokens([entry])
-            if plain.token_to_id(entry.content) != token:  # some ids before it are no entries
+            if plain.token_to_id(entry.content) != token:  # some ids before it have no entry
                 return self._without_control(json.loads(self.backend.to_str()))
-        plain.encode_special_tokens = True  # as text, that is
+        plain.encode_special_tokens = True  # that is, as text
         return plain
 
     @cached_property
     def _plain_inside(self) -> tokenizers.Tokenizer:
-        """`_plain` for a text that something stands before: no space is put in front of it."""
+        """`_plain` for a text that is not at the beginning: no space is added in front of it."""
         if "first" not in json.dumps(_state_of(self.backend.pre_tokenizer)):
             return self._plain
         return self._without_control(_without_first_space(json.loads(self.backend.to_str())))
@@ -249,7 +250,7 @@ class ForeignTokenizer:
         return found
 
     def _checked(self, ids: list[int]) -> list[int]:
-        """Raises `PromptError` where plain text has become a control token all the same."""
+        """Return the ids. Raises `PromptError` if plain text became a control token nevertheless."""
         if control := self._control_ids.intersection(ids):
             name = self.backend.id_to_token(min(control))
             raise PromptError(f"the prompt spells {name} out, and the tokenizer knows it as a control token alone")
@@ -264,28 +265,28 @@ AnyTokenizer = Tokenizer | ForeignTokenizer
 
 
 def opens_thinking(tokenizer: AnyTokenizer, prompt: Sequence[int]) -> bool:
-    """Whether the last thing in a prompt is the tag that opens the thinking."""
+    """Whether a prompt ends with the tag that opens the thinking."""
     return tokenizer.decode(prompt[-TAIL_TOKENS:]).rstrip().endswith(THINK)
 
 
 def _state_of(part: Any) -> dict[str, Any]:
-    """What tokenizer.json says of a part of a tokenizer; nothing where there is none."""
+    """The tokenizer.json state of a part of a tokenizer; empty if there is no such part."""
     return {} if part is None else dict(json.loads(part.__getstate__()))
 
 
 def _decoders(decoder: Mapping[str, Any]) -> set[str]:
-    """The types of a decoder, or of its parts."""
+    """The type of a decoder, or the types of its parts."""
     return {str(part.get("type")) for part in decoder.get("decoders", [decoder])}
 
 
 def _bytes_of_piece(text: str) -> bytes:
-    """The bytes that an entry of sentencepiece stands for."""
+    """The bytes that a sentencepiece entry represents."""
     match = _BYTE_ENTRY.fullmatch(text)
     return bytes([int(match[1], 16)]) if match else text.replace(_SPACE, " ").encode()
 
 
 def _without_first_space(state: Any) -> Any:
-    """A state in which no pre-tokenizer puts a space before the first word."""
+    """A copy of the state in which no pre-tokenizer puts a space before the first word."""
     if isinstance(state, list):
         return [_without_first_space(one) for one in state]
     if not isinstance(state, dict):
@@ -296,7 +297,7 @@ def _without_first_space(state: Any) -> Any:
 
 
 def _ids(value: object) -> list[int]:
-    """The ids that a configuration names: one, several, or none."""
+    """The ids that a configuration value names: one, several, or none."""
     if value is None:
         return []
     ids: list[Any] = value if isinstance(value, list) else [value]

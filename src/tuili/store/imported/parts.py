@@ -1,5 +1,5 @@
-"""The parts of an imported model that stand beside its weights and decide on its answers: how it is asked, where tokens
-leave and how it thinks.
+"""The parts of an imported model that affect its answers besides its weights: how it is asked, where tokens exit and
+how it thinks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PARTS = (
     GENERATION_FILE,
     TEMPLATE_FILE,
     f"{TEMPLATE_FOLDER}/*.jinja",
-    str(EXITS_FILE),  # which names the hash of the tensors
+    str(EXITS_FILE),  # it includes the hash of the tensors
     str(THINKING_FILE),
 )
 

@@ -1,7 +1,7 @@
-"""Rotary positions of dense models: how fast each pair of a head turns, plain or stretched to longer contexts.
+"""Rotary positions of dense models: how fast each pair of a head rotates, unscaled or scaled to longer contexts.
 
-The frequencies are those of `ROPE_INIT_FUNCTIONS` in transformers. Where they stand in config.json is left to
-`dense_config`; the turning itself is left to the runners.
+The frequencies are those of `ROPE_INIT_FUNCTIONS` in transformers. `dense_config` reads the settings from config.json;
+the runners apply the rotation.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ ROPE_KINDS: tuple[str, ...] = get_args(RopeKind)
 
 @dataclass(frozen=True)
 class RopeScaling:
-    """How positions are stretched, by the names of transformers.
+    """How positions are scaled, with the field names of transformers.
 
-    factor: by how much. original_max_position_embeddings: the context of the first training, for llama3 and yarn.
-    low_freq_factor, high_freq_factor: borders of llama3 (Llama 3.1). beta_fast, beta_slow, attention_factor, mscale,
-    mscale_all_dim, truncate: of yarn (Peng et al. 2023, arXiv 2309.00071).
+    factor: by how much. original_max_position_embeddings: the context length of the original training, for llama3 and
+    yarn. low_freq_factor, high_freq_factor: the boundaries of llama3 (Llama 3.1). beta_fast, beta_slow,
+    attention_factor, mscale, mscale_all_dim, truncate: parameters of yarn (Peng et al. 2023, arXiv 2309.00071).
     Raises `ValueError` for values that give no frequencies.
     """
 
@@ -41,7 +41,7 @@ class RopeScaling:
     truncate: bool = True
 
     def __post_init__(self) -> None:
-        """Refuses, by `ValueError`, what gives no frequencies."""
+        """Raise `ValueError` for values that give no frequencies."""
         if self.kind not in ROPE_KINDS:
             raise ValueError(f"rope_type is {self.kind!r}: use default, {', '.join(ROPE_KINDS)}")
         if not 1 <= self.factor <= float_info.max:
@@ -62,9 +62,10 @@ class RopeScaling:
 
 
 def scaled_frequencies(head_dim: int, theta: float, scaling: RopeScaling | None) -> tuple[Array, float]:
-    """The radians a position by which each pair of a head turns, float32 [D/2], and the factor of cosines and sines."""
+    """The radians per position by which each pair of a head rotates, float32 [D/2], and the factor of cosines and
+    sines."""
     exponents = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
-    # numpy's powers in float32 err by more than torch's, and at position 8,000 an angle shows that
+    # numpy's float32 powers are less accurate than torch's, which shows in an angle at position 8,000
     powers = (np.float64(theta) ** exponents.astype(np.float64)).astype(np.float32)
     plain = (np.float32(1.0) / powers).astype(np.float32)
     if scaling is None:
@@ -77,7 +78,7 @@ def scaled_frequencies(head_dim: int, theta: float, scaling: RopeScaling | None)
 
 
 def _llama3(plain: Array, scaling: RopeScaling) -> Array:
-    """Long waves are stretched, short ones are not, those between are mixed of both."""
+    """Scale long wavelengths, keep short ones, and interpolate between the two in the middle."""
     context = np.float32(scaling.original_max_position_embeddings)
     low, high = np.float32(scaling.low_freq_factor), np.float32(scaling.high_freq_factor)
     wave = np.float32(2 * math.pi) / plain
@@ -89,7 +90,7 @@ def _llama3(plain: Array, scaling: RopeScaling) -> Array:
 
 
 def _yarn(powers: Array, theta: float, scaling: RopeScaling) -> tuple[Array, float]:
-    """Pairs that turn often in the first context keep their speed, slow ones are stretched, a ramp lies between."""
+    """Keep pairs that rotate often within the original context, scale slow ones, and use a ramp in between."""
     dim, context, factor = 2 * powers.size, scaling.original_max_position_embeddings or 1, scaling.factor
 
     def pair_of(turns: float) -> float:

@@ -1,7 +1,7 @@
-"""What filters, methods and operators of chat templates may make: checked from their arguments, before they run.
+"""Limits on what filters, methods and operators of chat templates may produce, checked on their arguments before a run.
 
-Only what makes more than a few times what it is given, or works longer than that, has a check: a product of the length
-of its input and the length, or the number, that it is given. `template_functions` says what is offered at all.
+A check exists only for operations whose output or work can exceed a few times their input: the product of the input's
+length and a given length or number. `template_functions` defines what templates may use at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tuili.store.imported.template_meter import METER, CountedIterator, CountedR
 
 
 def check_operation(operator: str, left: Any, right: Any) -> None:
-    """Raise `SecurityError` for an operation that makes too much."""
+    """Raise `SecurityError` for an operation whose result would be too large."""
     if operator == "%" and isinstance(left, str):
         raise SecurityError("it formats by %: use ~ instead")
     for number in (left, right):
@@ -29,7 +29,7 @@ def check_operation(operator: str, left: Any, right: Any) -> None:
 
 
 def checked_filter(name: str, value: Any, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-    """The value for a filter, after the check of all that the filter is given."""
+    """The input value of a filter, after all arguments of the filter have been checked."""
     if name in _BY_LENGTH and isinstance(value, CountedIterator):
         value = list(value)
     if name in _FILTER_CHECKS:
@@ -38,7 +38,7 @@ def checked_filter(name: str, value: Any, arguments: tuple[Any, ...], named: Map
 
 
 def checked_method(method: Any, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The arguments of a method, or of any other function, after the check that it has as a method of a text."""
+    """The arguments of a method or any other function, checked if it is a string method that has a check."""
     text, name = getattr(method, "__self__", None), getattr(method, "__name__", "")
     if not isinstance(text, str) or name not in _METHOD_CHECKS:
         return arguments
@@ -59,12 +59,12 @@ def _check_replaced(text: Any, old: Any, new: Any, count: int | None = None) -> 
 
 
 def _check_stripped(text: Any, chars: Any = None) -> None:
-    """Every character of the text may be looked for among all that are stripped."""
+    """Every character of the text may be looked up among all stripped characters."""
     METER.get().tick(len(str(text)) * len(chars or ""))
 
 
 def _check_searched_backwards(text: str, part: Any = None, *_: Any, **named: Any) -> None:
-    """Python compares the part with the text at every place, unlike in its search forwards."""
+    """Unlike a forward search, Python's backward search compares the part with the text at every position."""
     METER.get().tick(len(text) * len(part or named.get("sep") or ""))
 
 
@@ -91,7 +91,7 @@ def _check_grouped(values: Any, attribute: Any, default: Any = None, *_: Any, **
 
 
 def _check_sorted(values: Any, reverse: bool = False, case_sensitive: bool = False, attribute: Any = None) -> None:
-    check_size(0, size_of(values).total * str(attribute).count(","))  # every name in it makes copies
+    check_size(0, size_of(values).total * str(attribute).count(","))  # every name in it causes copies
 
 
 def _check_summed(values: Any, attribute: Any = None, start: Any = 0) -> None:
@@ -100,15 +100,15 @@ def _check_summed(values: Any, attribute: Any = None, start: Any = 0) -> None:
 
 
 def _check_rounded(value: Any, precision: int | None = 0, *_: Any, **__: Any) -> None:
-    check_bits(4 * abs(precision or 0))  # of the power of ten
+    check_bits(4 * abs(precision or 0))  # the bits of the power of ten
 
 
 _BY_LENGTH = frozenset({"groupby", "join", "sort", "sum"})
-"""Their checks need to know how many items there are, which an iterator does not tell."""
+"""Their checks need the number of items, which an iterator does not reveal."""
 _LAZY = frozenset({"map", "reject", "rejectattr", "select", "selectattr", "unique"})
-"""They may go over many items before they yield one."""
+"""They may iterate over many items before they yield one."""
 _OF_JINJA = frozenset({"_block_vars", "_loop_vars"})
-"""Arguments that Jinja gives to every call."""
+"""Arguments that Jinja passes to every call."""
 _FILTER_CHECKS: Mapping[str, Callable[..., None]] = {
     "batch": _check_batched,
     "groupby": _check_grouped,

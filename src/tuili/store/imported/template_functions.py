@@ -1,7 +1,7 @@
 """What chat templates may call: filters, functions, and methods by the type of their value.
 
-What is offered makes at most a few times what it is given, or has a check in `template_checks`. What is neither is not
-offered: a method that pads, for instance, makes gigabytes of a short text.
+Everything offered produces at most a few times the size of its input, or has a check in `template_checks`. Anything
+else is not offered: a padding method, for instance, can turn a short text into gigabytes.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tuili.store.imported.template_checks import checked_filter
 from tuili.store.imported.template_meter import METER, CountedRounds
 
 TODAY = datetime(2024, 7, 26)
-"""The date that templates are told. A prompt that changed every day would be another one for caches and promises."""
+"""The date given to templates. A prompt that changed daily would invalidate caches and promises."""
 LONGEST_OF_A_DATE = 256
-"""Times its format's length: where the C library gives up."""
+"""The longest date as a multiple of its format's length: beyond it, the C library gives up."""
 LONGEST_MESSAGE = 500
-"""Characters of an error that a template raises: it becomes one line of an answer."""
+"""The number of characters kept of an error that a template raises: it becomes one line of an answer."""
 FILTERS_OFFERED = frozenset(
     {"abs", "batch", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float", "groupby"}
     | {"indent", "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min", "reject"}
@@ -39,12 +39,12 @@ _OF_TEXTS = frozenset(
     | {"splitlines", "startswith", "strip", "swapcase", "title", "upper"}
 )
 _OF_LISTS = frozenset({"count", "index", "grouper", "list"})
-"""The last two are of what the filter `groupby` makes."""
+"""The last two belong to the result of the filter `groupby`."""
 _OF_DICTS = frozenset({"get", "items", "keys", "values"})
 
 
 def is_offered(value: Any, attribute: str) -> bool:
-    """Whether templates may have an attribute of a value, its methods included."""
+    """Whether templates may access an attribute or method of a value."""
     if isinstance(value, str):
         return attribute in _OF_TEXTS
     if isinstance(value, dict):
@@ -55,8 +55,8 @@ def is_offered(value: Any, attribute: str) -> bool:
 
 
 def _checked_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter after its check, whose result is counted."""
-    place = int(hasattr(function, "jinja_pass_arg"))  # of the value: behind the context that Jinja gives
+    """A filter that runs after its check and whose result is counted."""
+    place = int(hasattr(function, "jinja_pass_arg"))  # the value's position: after the context that Jinja passes
 
     @wraps(function)
     def run(*arguments: Any, **named: Any) -> Any:
@@ -69,9 +69,9 @@ def _checked_filter(name: str, function: Callable[..., Any]) -> Callable[..., An
 
 
 class _Namespace(Namespace):
-    """A namespace of Jinja without names that begin with an underscore. Its text tells nothing of what it holds."""
+    """A Jinja namespace without names that begin with an underscore. Its text reveals nothing of its contents."""
 
-    def __init__(*arguments: Any, **named: Any) -> None:  # any name may be given, `self` too
+    def __init__(*arguments: Any, **named: Any) -> None:  # any name may be given, even `self`
         self, *rest = arguments
         attributes = _dict(*rest, **named)
         for name in attributes:
@@ -92,7 +92,7 @@ def _check_name(name: str) -> None:
 
 
 def _dict(*given: Any, **named: Any) -> dict[Any, Any]:
-    """A dict whose items are counted one by one: each may take long where keys collide."""
+    """A dict whose items are counted one by one, because each may take long if keys collide."""
     return dict(*(one if isinstance(one, dict) else CountedRounds(one) for one in given), **named)
 
 

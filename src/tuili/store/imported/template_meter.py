@@ -1,7 +1,7 @@
-"""What one rendering of a chat template may cost, in time, work and sizes, and the meter that holds it to that.
+"""Limits on the time, work and sizes of one rendering of a chat template, and the meter that enforces them.
 
-`template_functions` asks it before anything is made that may be larger than what it is made of; `template_sandbox`
-runs the template.
+`template_functions` consults it before making anything that may be larger than its input; `template_sandbox` runs the
+template.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import LoopContext, Macro, Undefined
 
 MAX_SECONDS = 5.0
-"""Of one rendering; a conversation takes less than a thousandth of that."""
+"""For one rendering; a conversation takes less than a thousandth of that."""
 MAX_CHARACTERS = 2**22
-"""Of a text that a template makes, of all texts of a list together, and of its output."""
+"""For a text that a template makes, for all texts of a list together, and for its output."""
 MAX_ITEMS = 100_000
-"""Of a list, with all that is nested in it. A list in it twice counts twice, since it is written twice."""
+"""For a list with everything nested in it. A list nested twice counts twice, since it is written twice."""
 MAX_DEPTH = 200
-"""Of lists in lists."""
+"""For lists in lists."""
 MAX_BITS = 2**14
-"""Of a number; the longest that JSON may hold for Python has 14,285."""
+"""For a number; the longest that Python accepts in JSON has 14,285 bits."""
 MAX_WORK = 2**28
-"""Characters and items that one rendering makes, compares or looks at in all."""
+"""The total number of characters and items that one rendering makes, compares or inspects."""
 WORK_OF_A_PIECE = 64
-"""Of a piece of the output, beside its characters: what it takes in memory."""
+"""The work counted for each piece of the output in addition to its characters, for the memory that it takes."""
 
 
 class Size(NamedTuple):
-    """What a value and all that is nested in it takes, as a text or as a list."""
+    """The size of a value with everything nested in it, as a text or as a list."""
 
     items: int
     characters: int
@@ -46,9 +46,9 @@ class Size(NamedTuple):
 
 
 def size_of(value: Any) -> Size:
-    """The size of a value. Raises `SecurityError` for one that no template may make.
+    """The size of a value. Raises `SecurityError` for a value that no template may make.
 
-    A list may hold data alone. Anything else has attributes, or a text, that may grow while it is in the list.
+    A list may contain only data. Anything else has attributes, or a text form, that may grow while it is in the list.
     """
     items, characters, deepest, open_values = 0, 0, 0, [(value, 0)]
     while open_values:
@@ -70,7 +70,7 @@ def size_of(value: Any) -> Size:
 
 
 def check_size(items: int, characters: int, depth: int = 0) -> None:
-    """Raise `SecurityError` where a value of this size is too large."""
+    """Raise `SecurityError` if a value of this size is too large."""
     if items > MAX_ITEMS:
         raise SecurityError(f"it makes lists of more than {MAX_ITEMS:,} items")
     if characters > MAX_CHARACTERS:
@@ -80,19 +80,19 @@ def check_size(items: int, characters: int, depth: int = 0) -> None:
 
 
 def check_bits(bits: int) -> None:
-    """Raise `SecurityError` where a number of so many bits is too large."""
+    """Raise `SecurityError` if a number with this many bits is too large."""
     if bits > MAX_BITS:
         raise SecurityError(f"it makes numbers of more than {MAX_BITS:,} bits")
 
 
 class Meter:
-    """What one rendering has used."""
+    """The time and work that one rendering has used."""
 
     def __init__(self) -> None:
         self._until, self._work = time.monotonic() + MAX_SECONDS, 0
 
     def tick(self, work: int = 0) -> None:
-        """Note some work. Raises `SecurityError` where there is too much of it, or the time is over."""
+        """Record some work. Raises `SecurityError` if the total is too much, or the time is up."""
         self._work += work
         if self._work > MAX_WORK:
             raise SecurityError(f"it takes more than {MAX_WORK:,} steps")
@@ -100,12 +100,15 @@ class Meter:
             raise SecurityError(f"it takes longer than {MAX_SECONDS:g} seconds")
 
     def make(self, characters: int) -> None:
-        """Note that a text is about to be made. Raises `SecurityError` for one that is too long."""
+        """Record that a text is about to be made. Raises `SecurityError` if it is too long."""
         check_size(0, characters)
         self.tick(characters)
 
     def count(self, value: Any) -> Any:
-        """A value that the template has made; an iterator then counts what it yields. Raises `SecurityError`."""
+        """Count a value that the template made, and return it; an iterator is wrapped to count what it yields.
+
+        Raises `SecurityError` beyond the limits.
+        """
         if isinstance(value, Iterator) and not isinstance(value, LoopContext | CountedIterator):
             return CountedIterator(value)
         size = size_of(value)
@@ -118,7 +121,7 @@ METER: ContextVar[Meter] = ContextVar("meter")
 
 @contextmanager
 def metered() -> Iterator[None]:
-    """Bound what templates do in the block, compiling included."""
+    """Limit what templates do within the block, including compilation."""
     token = METER.set(Meter())
     try:
         yield
@@ -127,7 +130,7 @@ def metered() -> Iterator[None]:
 
 
 class CountedIterator:
-    """An iterator that may yield no more than a list may hold."""
+    """An iterator that may yield no more than a list may contain."""
 
     def __init__(self, values: Iterator[Any]) -> None:
         self._values, self._items, self._characters = values, 0, 0
@@ -145,7 +148,7 @@ class CountedIterator:
 
 
 class CountedRounds:
-    """What a loop goes over; every round is counted."""
+    """The values that a loop iterates over; every iteration is counted."""
 
     def __init__(self, values: Iterable[Any]) -> None:
         self._values = values
@@ -157,7 +160,7 @@ class CountedRounds:
             yield value
 
     def __len__(self) -> int:
-        return len(self._values)  # type: ignore[arg-type]  # a TypeError is what a loop expects of an iterator
+        return len(self._values)  # type: ignore[arg-type]  # a loop expects a TypeError from an iterator
 
 
 _CONTAINERS: tuple[type[Any], ...] = (list, tuple, dict, set, type({}.keys()), type({}.values()), type({}.items()))

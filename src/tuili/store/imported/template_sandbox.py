@@ -1,8 +1,8 @@
-"""A sandbox for the chat templates of strangers: Jinja without access to Python, and with bounds on time and memory.
+"""A sandbox for untrusted chat templates: Jinja without access to Python, and with limits on time and memory.
 
-It offers what transformers offers to a chat template, but a fixed date, and nothing that pads or formats. What it
-offers is in `template_functions`, the bounds in `template_meter`. What a template is given, and what its text becomes,
-is left to `chat_template`.
+It offers what transformers offers to a chat template, except that the date is fixed and nothing pads or formats.
+`template_functions` defines what it offers, `template_meter` the limits. `chat_template` provides the input of a
+template and uses its output.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tuili.store.imported.template_meter import METER, WORK_OF_A_PIECE, CountedR
 
 
 class _Counting(NodeTransformer):
-    """Lets loops, output, and what the syntax itself makes, go through filters that count."""
+    """Route loops, output, and values created by the syntax itself through filters that count."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
         self.generic_visit(node)
@@ -59,7 +59,7 @@ class _Counting(NodeTransformer):
         return _through("counted", node) if isinstance(node.arg, nodes.Slice) else node
 
     def visit_Name(self, node: nodes.Name) -> nodes.Node:
-        """What a macro was given beyond its parameters becomes a list."""
+        """The extra arguments of a macro become a list."""
         made = node.ctx == "load" and node.name in ("varargs", "kwargs")
         return _through("counted", node) if made else node
 
@@ -114,10 +114,10 @@ class _Environment(ImmutableSandboxedEnvironment):
         return is_offered(obj, attr) and super().is_safe_attribute(obj, attr, value)
 
     def wrap_str_format(self, value: Any) -> None:
-        """No way around `is_safe_attribute` for methods that format."""
+        """Do not let formatting methods bypass `is_safe_attribute`."""
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Filters look up attributes of many items by it."""
+        """Filters use this to look up attributes of many items."""
         METER.get().tick()
         return super().getitem(obj, argument)
 
@@ -132,7 +132,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 class _Generation(Extension):
-    """`{% generation %}`: the words of the assistant, by which trainers find them. It changes no text."""
+    """`{% generation %}` marks the words of the assistant for trainers. It changes no text."""
 
     tags = frozenset({"generation"})  # type: ignore[assignment]
 
@@ -150,18 +150,18 @@ def _environment() -> _Environment:
 
 
 class CompiledTemplate:
-    """A template that is ready to be rendered, within bounds."""
+    """A template that is ready to be rendered, within the limits."""
 
     def __init__(self, template: jinja2.Template) -> None:
         self._template = template
 
     def render(self, values: Mapping[str, Any]) -> str:
-        """Its text. Raises what the template raises, and `SecurityError` beyond the bounds."""
+        """The rendered text. Raises what the template raises, and `SecurityError` beyond the limits."""
         with metered():
             return self._template.render(values)
 
 
 def compile_template(source: str) -> CompiledTemplate:
-    """Raises what Jinja raises for a text that it cannot read."""
+    """Compile a template. Raises what Jinja raises for a text that it cannot read."""
     with metered():
         return CompiledTemplate(_environment().from_string(source))

@@ -1,7 +1,7 @@
-"""What an imported model was taught to write between `<think>` and `</think>`, as a small file in its folder.
+"""A small file in the folder of an imported model that says what it was taught to write in `<think>…</think>`.
 
-The engine then chooses among fewer tokens there, and computes a smaller head. Which characters a language has is left
-to `tuili.steps`. X: such tokens.
+There, the engine then chooses among fewer tokens and computes a smaller head. `tuili.steps` defines the characters of
+a language. X: such tokens.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _LINES = re.compile(f"[{CHARACTERS}\n]+")
 
 @dataclass(frozen=True)
 class ThinkingSettings:
-    """language: of the thinking; "steps" is the step language. token_ids: those of the texts that taught it, rising;
-    None for all that can stand in the language, which are most of a vocabulary of words.
+    """language: the language of the thinking; "steps" is the step language. token_ids: the tokens of the texts that
+    taught it, in ascending order; None for all that can occur in the language, which are most of a word vocabulary.
     """
 
     language: Literal["steps"]
     token_ids: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
     calculator: CalculatorMode | None = None
-    """Whether the checker writes values into steps, for requests that do not say so; None as off."""
+    """The default for whether the checker writes values into steps, if a request does not say; None means off."""
 
     def __post_init__(self) -> None:
-        """Raises `InputError` for ids that do not rise."""
+        """Raise `InputError` for ids that are not strictly ascending."""
         if any(left >= right for left, right in pairwise(self.token_ids or ())):
             raise InputError("token_ids: they rise, each once")
 
@@ -56,15 +56,15 @@ def write_thinking_file(folder: Path, settings: ThinkingSettings) -> None:
 
 
 def read_thinking_file(folder: Path) -> ThinkingSettings | None:
-    """What the model of a folder was taught; None where it has no such file. Raises `ModelFolderError` for one that is
+    """What the model of a folder was taught; None if it has no such file. Raises `ModelFolderError` if the file is
     damaged."""
     return read_part(folder / THINKING_FILE, _SETTINGS, _REMEDY)
 
 
 def thinking_ids(folder: Path, tokenizer: ForeignTokenizer) -> NDArray[np.int32] | None:
-    """The tokens [X] among which the model of a folder chooses while it thinks, rising; None for all.
+    """The tokens [X] among which the model of a folder chooses while it thinks, in ascending order; None for all.
 
-    Whatever it was taught with, it can write every line of the language byte by byte, close the thinking, and end.
+    Whatever it was taught, it can write every line of the language byte by byte, close the thinking, and end.
     Raises `ModelFolderError` as `read_thinking_file` does, and for ids that the tokenizer does not have.
     """
     settings = read_thinking_file(folder)
@@ -80,7 +80,7 @@ def thinking_ids(folder: Path, tokenizer: ForeignTokenizer) -> NDArray[np.int32]
     ends = {end for end in tokenizer.end_ids if end < tokenizer.size}
     chosen = ends.union(tokenizer.encode_text(END_THINK) if closing is None else [closing])
     for token, (text, data) in enumerate(zip(tokenizer.shown_texts, tokenizer.shown_bytes, strict=True)):
-        stands = text is None or _LINES.fullmatch(text)  # without a text it is a part of a character
+        stands = text is None or _LINES.fullmatch(text)  # a token without a text is a part of a character
         if stands and (given is None or len(data) == 1):
             chosen.add(token)
     return np.array(sorted(chosen.union(given or ())), np.int32)

@@ -1,4 +1,4 @@
-"""Steps without written working, for those who calculate by other means: a calculator needs no partial products."""
+"""Removes written working from steps, for other means of calculation: a calculator needs no partial products."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from tuili.tasks.building.working import exact_division, grid_multiplication, long_division, long_multiplication
 
 _OPERATION = re.compile(r"(?<![0-9.])(\d{1,12})(?:(?: [^-+*/=<>0-9\s]\S*)? ([*/]|mod) (?=(\d{1,12})(?![0-9.])))")
-"""A product, a quotient or a remainder of whole numbers, units between them left out."""
+"""A product, quotient or remainder of whole numbers; units between them are skipped."""
 _DIVISION = re.compile(r"(\d{1,12}) = (\d{1,12}) \* \d{1,12} \+ \d{1,12}")
 
 
 def without_working(steps: Sequence[str]) -> tuple[str, ...]:
     """The steps without the lines that `working` puts before a calculation to break it into elementary ones.
 
-    `("20 * 5 = 100", "6 * 5 = 30", "100 + 30 = 130", "Nia = 26 * 5 = 130")` → `("Nia = 26 * 5 = 130",)`. What is left
-    holds as it did: no line has its facts from such working alone.
+    `("20 * 5 = 100", "6 * 5 = 30", "100 + 30 = 130", "Nia = 26 * 5 = 130")` → `("Nia = 26 * 5 = 130",)`. The remaining
+    steps stay valid: no line takes its facts only from such working.
     """
     kept: list[str] = []
     for step in steps:
@@ -30,7 +30,7 @@ def without_working(steps: Sequence[str]) -> tuple[str, ...]:
 
 
 def _workings(step: str) -> Iterator[list[str]]:
-    """The lines that may stand before a step as its working."""
+    """The lines that may precede a step as its working."""
     for found in _OPERATION.finditer(step):
         a, b = int(found[1]), int(found[3])
         if found[2] == "*" and a and b:

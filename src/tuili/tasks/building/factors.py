@@ -1,6 +1,6 @@
-"""The working of permutations, factorials and binomial coefficients: products whose factors go down by one.
+"""The working of permutations, factorials and binomial coefficients: products whose factors decrease by one.
 
-A chain names its factors before it multiplies them, so that each further line takes the next one. A binomial
+A chain lists its factors before it multiplies them, so that each further line takes the next factor. A binomial
 coefficient is built up factor by factor, so that every step divides by a small number.
 """
 
@@ -15,8 +15,8 @@ def combinations(n: int, k: int, *, fully: bool = False) -> list[str]:
     """C(n, k) for 0 ≤ k ≤ n, from C(n, 2) up: C(n, j) is C(n, j - 1) times n - j + 1, divided by j.
 
     `combinations(7, 3)` → `C(7, 3) = 7 * 6 * 5 / 3!`, `C(7, 2) = 7 * 6 / 2 = 42 / 2 = 21`,
-    `C(7, 3) = 21 * 5 / 3 = 105 / 3 = 35`. The first line says which factors come, unless one line is all. A k beyond
-    n / 2 is first replaced by n - k. `fully` also writes the working of each product and quotient.
+    `C(7, 3) = 21 * 5 / 3 = 105 / 3 = 35`. The first line lists the factors, unless there is only one line. A k greater
+    than n / 2 is first replaced by n - k. `fully` also writes the working of each product and quotient.
     """
     if 2 * k > n > k:
         fewer = [f"{n} - {k} = {n - k}", f"C({n}, {k}) = C({n}, {n - k})"]
@@ -39,7 +39,7 @@ def combinations(n: int, k: int, *, fully: bool = False) -> list[str]:
 
 
 def permutations(n: int, k: int) -> list[str]:
-    """P(n, k) for k ≥ 2, with the working of each product: first the factors, then all of them at once.
+    """P(n, k) for k ≥ 2, with the working of each product: first each factor, then the whole product.
 
     `permutations(9, 3)` → `9 - 1 = 8`, `9 - 2 = 7`, `P(9, 3) = 9 * 8 * 7`, and the lines of `product_down`.
     """

@@ -1,7 +1,7 @@
 """Plane figures: rectangles, triangles, polygons and a trapezoid, as templates and working for `geometry`.
 
-Every side is a whole number: right triangles are Pythagorean triples. A step names what it finds. Solids and composite
-shapes are left to `geometry`.
+Every side is a whole number: right triangles are Pythagorean triples. A step names the quantity that it finds. Solids
+and composite shapes are in `geometry`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ POLYGONS = {4: "quadrilateral", 5: "pentagon", 6: "hexagon", 7: "heptagon", 8: "
 
 
 def surface(rng: random.Random) -> tuple[str, str]:
-    """A thing with a rectangular surface, and a unit of length that suits it."""
+    """A thing with a rectangular surface, and a suitable unit of length."""
     if rng.random() < 0.4:
         return rng.choice(SMALL_SURFACES), rng.choice(("mm", "cm"))
     return rng.choice(LARGE_SURFACES), "m"
@@ -38,12 +38,12 @@ def sides(length: int, width: int, unit: str) -> tuple[Quantity, Quantity]:
 
 
 def area(name: str, a: int, b: int, unit: str) -> list[str]:
-    """The working of a rectangle's area, which the last line gives a name."""
+    """The working of a rectangle's area; the last line names it."""
     return [*grid_multiplication(a, b), f"{name} = {a} {unit} * {b} {unit} = {a * b} {unit}^2"]
 
 
 def square(name: str, a: int, unit: str) -> list[str]:
-    """The working of a square's area, which the last line gives a name."""
+    """The working of a square's area; the last line names it."""
     return area(name, a, a, unit)
 
 
@@ -58,7 +58,7 @@ def hypotenuse(a: int, b: int, c: int, unit: str) -> list[str]:
 
 
 def triple(rng: random.Random, largest: int) -> tuple[int, int, int]:
-    """The sides of a right triangle in whole numbers; the hypotenuse comes last and is at most `largest`."""
+    """The sides of a right triangle as whole numbers; the hypotenuse comes last and is at most `largest`."""
     return rng.choice([sides for sides in TRIPLES if sides[2] <= largest])
 
 
@@ -83,7 +83,7 @@ def rectangle_perimeter(rng: random.Random) -> Content:
 
 
 def triangle_perimeter(rng: random.Random) -> Content:
-    """The perimeter of a triangle. Its longest side is shorter than the other two together."""
+    """The perimeter of a triangle, whose longest side is shorter than the sum of the other two."""
     unit, lengths = rng.choice(LENGTH_UNITS), sorted(rng.randint(10, 60) for _ in range(3))
     while lengths[0] + lengths[1] <= lengths[2]:
         lengths = sorted(rng.randint(10, 60) for _ in range(3))
@@ -94,7 +94,7 @@ def triangle_perimeter(rng: random.Random) -> Content:
 
 
 def angles(rng: random.Random, corners: int) -> Content:
-    """The last interior angle of a convex polygon of which the other angles are given."""
+    """The last interior angle of a convex polygon, given the other angles."""
     sum_ = 180 * (corners - 2)
     mean = sum_ // corners
     while True:
@@ -127,7 +127,7 @@ def triangle_area(rng: random.Random) -> Content:
 
 
 def missing_side(rng: random.Random) -> Content:
-    """A side of a rectangle from the other side and the area or the perimeter."""
+    """A side of a rectangle, from the other side and the area or the perimeter."""
     (field, unit), a, b = surface(rng), rng.randint(2, 9), rng.randint(11, 99)
     words, wanted = {"thing": field}, Quantity("length", "b")
     if rng.random() < 0.5:
@@ -154,7 +154,7 @@ _FROM_LONGEST = (
     ("right_triangle", "triangle", "hypotenuse", "leg", "other_leg"),
     ("rectangle", "rectangle", "diagonal", "width", "length"),
 )
-"""A scene, its thing, the kinds of two given sides and that of the third one."""
+"""A scene, its thing, the kinds of the two given sides, and the kind of the third side."""
 
 
 def right_triangle(rng: random.Random) -> Content:

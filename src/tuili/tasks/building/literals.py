@@ -1,4 +1,4 @@
-"""Propositional literals, printed in the step language: `propositional` and `knights` reason with them."""
+"""Propositional literals, printed in the step language; `propositional` and `knights` use them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Polynomials in several letters: read from texts such as `m*v^2 / 2 + m*g*h`, substituted into, and written again.
+"""Polynomials in several letters: reads texts such as `m*v^2 / 2 + m*g*h`, substitutes into them, and writes them.
 
-Only forms without brackets are read. What follows from equations is left to the checker of `tuili.steps`.
+Only forms without brackets can be read. The checker of `tuili.steps` decides what follows from equations.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeAlias
 from tuili.errors import InputError
 
 Monomial: TypeAlias = tuple[tuple[str, int], ...]
-"""Letters with their powers, in the order in which they are written."""
+"""Letters with their powers, in written order."""
 Polynomial: TypeAlias = Mapping[Monomial, Fraction]
 
 
@@ -42,7 +42,7 @@ def read_polynomial(text: str) -> dict[Monomial, Fraction]:
 
 
 def same_polynomial(one: Polynomial, other: Polynomial) -> bool:
-    """Whether two polynomials have the same terms, in whatever order."""
+    """Whether two polynomials have the same terms in any order."""
     sides = ({frozenset(key): factor for key, factor in side.items() if factor} for side in (one, other))
     return next(sides) == next(sides)
 
@@ -54,7 +54,7 @@ def write_polynomial(polynomial: Polynomial) -> str:
 
 
 def substituted(polynomial: Polynomial, letter: str, value: Polynomial) -> dict[Monomial, Fraction]:
-    """The expanded polynomial with a value in the place of a letter."""
+    """The expanded polynomial with a letter replaced by a value."""
     result: dict[Monomial, Fraction] = {}
     for monomial, factor in polynomial.items():
         before, power, after = _around(monomial, letter)
@@ -67,7 +67,7 @@ def substituted(polynomial: Polynomial, letter: str, value: Polynomial) -> dict[
 
 
 def letters(polynomial: Polynomial) -> list[str]:
-    """The letters of a polynomial in the order in which they first occur."""
+    """The letters of a polynomial, in order of first occurrence."""
     return list(dict.fromkeys(letter for monomial in polynomial for letter, _ in monomial))
 
 
@@ -90,7 +90,7 @@ def _product(one: Polynomial, other: Polynomial) -> dict[Monomial, Fraction]:
 
 
 def _add(polynomial: dict[Monomial, Fraction], monomial: Monomial, factor: Fraction) -> None:
-    """Add a term; monomials that differ in their order alone are one."""
+    """Add a term; monomials that differ only in the order of their letters are the same."""
     known = next((key for key in polynomial if dict(key) == dict(monomial)), monomial)
     polynomial[known] = polynomial.get(known, Fraction(0)) + factor
 

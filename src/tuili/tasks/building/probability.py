@@ -1,6 +1,6 @@
 """Probability: draws from a bag, dice and coins, as templates for `counting`.
 
-A probability is an exact fraction in lowest terms; Euclid's algorithm finds the factor by which it is reduced.
+A probability is an exact fraction in lowest terms; Euclid's algorithm finds the common factor that reduces it.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ def _probability(favourable: int, possible: int) -> tuple[list[str], str]:
 
 
 def _share(colour: str, count: int, everything: int) -> str:
-    """The probability of a colour, under its name: the name leads to the number of things that have it."""
+    """The probability of a colour, under its name: the name leads to the number of things with this colour."""
     return f"{colour} = {count} / {everything} = {count}/{everything}"
 
 
 def _cancels_by_digits(favourable: int, possible: int) -> bool:
-    """Whether no prime factor of the greatest common divisor has two digits: nothing is divided by 11 or 13."""
+    """Whether no prime factor of the greatest common divisor has two digits, so nothing is divided by 11 or 13."""
     return 210**9 % gcd(favourable, possible) == 0
 
 
 def _bag(rng: random.Random, colours: int, low: int, high: int) -> tuple[dict[str, Slot], list[str], list[int]]:
-    """What a bag of things of several colours holds, the colours, and the number of things of each colour."""
+    """The contents of a bag of things of several colours, the colours, and the number of things of each colour."""
     names, counts = rng.sample(COLOURS, colours), [rng.randint(low, high) for _ in range(colours)]
     things = rng.choice(OBJECTS)
     held = [
@@ -54,7 +54,7 @@ def draw_one(rng: random.Random) -> Content:
 
 
 def draw_other(rng: random.Random) -> Content:
-    """The probability that one thing drawn from a bag has another colour than the given one."""
+    """The probability that one thing drawn from a bag does not have a given colour."""
     setting, names, counts = _bag(rng, rng.randint(3, 4), 2, 20)
     wanted = rng.randrange(len(counts))
     while not _cancels_by_digits(counts[wanted], sum(counts)):
@@ -71,7 +71,7 @@ def draw_other(rng: random.Random) -> Content:
 
 
 def two_dice(rng: random.Random) -> Content:
-    """The probability of a sum s of two dice with n sides: s - 1 throws give it up to n + 1, 2n + 1 - s beyond."""
+    """The probability of a sum s of two dice with n sides: s - 1 throws give it if s ≤ n + 1, else 2n + 1 - s."""
     sides, ways = rng.randint(4, 20), 0
     while not ways or not _cancels_by_digits(ways, sides):
         sum_ = rng.randint(3, 2 * sides - 1)
@@ -115,7 +115,7 @@ def two_draws(rng: random.Random) -> Content:
 
 
 def _heads(number: int) -> Clause:
-    """A number of heads: one kind of clause for one, and one for several."""
+    """A number of heads: one kind of clause for one head and another kind for several."""
     return Clause("one_head" if number == 1 else "some_heads", "", {"number": number})
 
 

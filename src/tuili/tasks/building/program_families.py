@@ -1,6 +1,6 @@
-"""Families of specifications of programs, read from `program_families.yaml` when first needed.
+"""Families of specifications of programs, read from `program_families.yaml` on first use.
 
-How a problem is made of one is left to the domain `programming`, its words to the forms of that domain.
+The domain `programming` makes problems from them, and the forms of that domain word them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuili.steps import programs
 _FILE = Path(__file__).with_name("program_families.yaml")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 FUNCTION = "f"
-"""The name of the function in the program of a family."""
+"""The name of the function in a family's program."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Values:
 
     @classmethod
     def of(cls, text: str) -> Values:
-        """Reads `low high` or `list shortest longest low high`, the latter also with `different` behind it."""
+        """Reads `low high` or `list shortest longest low high`; `different` may follow the latter."""
         is_list, *numbers = ["", *text.split()] if not text.startswith("list") else text.split()
         bounds = [int(number) for number in numbers if number != "different"]
         lengths = (bounds[0], bounds[1]) if is_list else None
         return cls(bounds[-2], bounds[-1], lengths, numbers[-1] == "different")
 
     def draw(self, rng: random.Random) -> programs.Value:
-        """One of them. The numbers of a list come from a part of the range, so that some lists have equal ones."""
+        """One value. Some lists take their numbers from a part of the range, so that equal numbers occur."""
         if self.lengths is None:
             return rng.randint(self.low, self.high)
         length = rng.randint(*self.lengths)
@@ -56,7 +56,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Family:
-    """Specifications that differ in their constants. `program` is right, with letters in their place."""
+    """Specifications that differ in their constants. `program` is a right program, with letters for the constants."""
 
     name: str
     level: int
@@ -67,11 +67,11 @@ class Family:
 
     @property
     def words(self) -> frozenset[str]:
-        """Every word of the program: the names that no parameter may be given."""
+        """Every word of the program; no parameter may be given one of these names."""
         return frozenset(_WORD.findall(self.program))
 
     def written(self, replacements: Mapping[str, str]) -> str:
-        """The program with other names and with numbers in place of constants."""
+        """The program with other names, and with numbers for the constants."""
         return _WORD.sub(lambda word: replacements.get(word[0], word[0]), self.program)
 
 

@@ -1,6 +1,6 @@
 """The working of products, quotients and sums of quantities with a name and a unit, and formulas of such quantities.
 
-`working` breaks up the numbers; which quantities a problem has is left to each domain.
+`working` breaks up the numbers; each domain decides which quantities a problem has.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ DIVISORS = (*range(2, 10), 10, 20, 30, 40)
 
 
 def named_product(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> list[str]:
-    """The working of a product of two quantities, which ends in `F = 3 kg * 4 m/s^2 = 12 N`."""
+    """The working of a product of two quantities; it ends with a line like `F = 3 kg * 4 m/s^2 = 12 N`."""
     return [*multiplication(a, b), f"{name} = {a} {a_unit} * {b} {b_unit} = {a * b} {unit}"]
 
 
 def named_quotient(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> list[str]:
-    """The working of a quotient of two quantities without remainder, which ends in `v = 120 km / 3 h = 40 km/h`."""
+    """The working of an exact quotient of two quantities; it ends with a line like `v = 120 km / 3 h = 40 km/h`."""
     steps = exact_division(a, b)
     if b in DIVISORS and b > 10 and (tens := exact_division(a // 10, b // 10)):
         steps = [f"{a} / 10 = {a // 10}", *tens, f"{a // 10} / {b // 10} = {a // b}"]
@@ -31,12 +31,12 @@ def named_quotient(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: st
 
 
 def named_sum(name: str, a: int, b: int, unit: str, sign: str = "+") -> str:
-    """The step of a sum or difference of two quantities in one unit: `F = 9 N - 4 N = 5 N`."""
+    """The step of a sum or difference of two quantities in the same unit: `F = 9 N - 4 N = 5 N`."""
     return f"{name} = {a} {unit} {sign} {b} {unit} = {a + b if sign == '+' else a - b} {unit}"
 
 
 def easy_number(rng: random.Random) -> int:
-    """A number from 2 to 9, or ten times such a number: its product with one digit is elementary."""
+    """A number from 2 to 9, or ten times such a number, so that its product with one digit is elementary."""
     return rng.randint(2, 9) * rng.choice((1, 10))
 
 
@@ -44,7 +44,7 @@ def easy_number(rng: random.Random) -> int:
 class Formula:
     """A law `whole = first * second` in a scene: the kind, the symbol and the unit of each quantity.
 
-    The answer to a question for a kind of the `bare` ones, which names the unit, is a number without it.
+    A question for a kind in `bare` names the unit, so its answer is a number without a unit.
     """
 
     scene: str
@@ -54,7 +54,7 @@ class Formula:
     things: tuple[str, ...]
     kind: str = "formula"
     bare: Mapping[str, str] = field(default_factory=dict)
-    """The kind that is asked for in place of another one, where the question names the unit."""
+    """For each kind, the kind that replaces it in a question that names the unit."""
 
     def draw(self, rng: random.Random) -> Content:
         """A problem that asks for one of the three quantities. A divisor has one digit."""

@@ -1,7 +1,7 @@
-"""Problems of quantities: a scene without numbers, what is given of it, and what is wanted.
+"""Problems about quantities: a scene without numbers, the given quantities, and the wanted quantity.
 
-So one form serves every scene: `{scene:plain} {facts:is|sentences} What is the {wanted:noun}?`. A form may also tell
-scene, quantities and question as one story of its own. The words are left to the forms, the working to the domains.
+This lets one form serve every scene: `{scene:plain} {facts:is|sentences} What is the {wanted:noun}?`. A form may also
+tell scene, quantities and question as one story. The forms have the words; the domains do the working.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import TypeAlias
 from tuili.tasks.content import Clause, Clauses, Content
 
 Situation: TypeAlias = Callable[[random.Random], Content]
-"""Draws a problem of one type, whose difficulty is fixed."""
+"""Draws a problem of one type and of fixed difficulty."""
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A quantity of a scene: its kind decides its words. `value` has a unit, and is empty where it is wanted.
+    """A quantity of a scene: its kind decides its words. `value` includes a unit; it is empty for a wanted quantity.
 
-    `of`: what else its words need, such as the number of a part.
+    `of`: other slots that its words need, such as the number of a part.
     """
 
     kind: str
@@ -43,10 +43,10 @@ def situation(
     parts: Sequence[Clause] = (),
     ordered: bool = False,
 ) -> Content:
-    """The content of a problem: `words` are the things of the scene by their slots.
+    """The content of a problem: `words` are the things of the scene, by slot.
 
-    The story has the values of the given quantities by their kinds; where there are several of one kind, it has what is
-    `told`, or the list of `parts`.
+    The story has the values of the given quantities, by kind. If several have the same kind, it uses `told` or the list
+    of `parts`.
     """
     words = words or {}
     values = {quantity.kind: quantity.value for quantity in given} | dict(told or {})
@@ -67,18 +67,18 @@ def situation(
 
 def _fact(quantity: Quantity, words: Mapping[str, str]) -> Clause:
     named = Clause(quantity.kind, quantity.symbol, {**words, **quantity.of})
-    is_point = quantity.value.startswith("(")  # of which the step language has none
+    is_point = quantity.value.startswith("(")  # the step language has no points
     formal = "" if is_point else f"{quantity.symbol} = {quantity.value}"
     return Clause("fact", formal, {"quantity": named, "value": quantity.value})
 
 
 def part(kind: str, **slots: str) -> Clause:
-    """An entry of the list that a story tells."""
+    """An entry of the list in a story."""
     return Clause(kind, "", slots)
 
 
 def numbered(kind: str, symbol: str, values: Sequence[str]) -> list[Quantity]:
-    """A quantity of each of several parts, which are numbered from 1 on."""
+    """One quantity for each of several parts, numbered from 1."""
     return [Quantity(kind, f"{symbol}{number}", value, {"number": number}) for number, value in enumerate(values, 1)]
 
 

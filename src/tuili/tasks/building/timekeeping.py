@@ -1,7 +1,7 @@
 """The working with dates and times of day: shifts, differences, leap years.
 
 Dates are written `2024-03-01`, times of day `14:30` on a 24-hour clock. Every function returns its lines in one
-canonical order. What happens on these dates is left to `calendar` and `composed`.
+canonical order. `calendar` and `composed` decide what happens on these dates.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ def clock(minutes: int) -> str:
 
 
 def shift_weekday(start: str, days: int) -> list[str]:
-    """The working of a weekday some days later. The last line ends in that weekday."""
+    """The working that finds the weekday some days later. The last line ends with that weekday."""
     lines = [] if days < 7 else residue(days, 7)
     return [*lines, f"{start} + {days % 7} day = {WEEKDAYS[(WEEKDAYS.index(start) + days) % 7]}"]
 
 
 def shift_clock(start: int, minutes: int) -> list[str]:
-    """The working of a time of day some minutes later: the minutes first, then the hours, each as a sum as it stands.
+    """The working that finds a time of day some minutes later: first the minutes, then the hours, each as a plain sum.
 
-    Whether 60 or 24 is taken off, and an hour carried, follows from the sum above.
+    The sum in the line before decides whether 60 or 24 is subtracted and an hour carried.
     """
     hours, rest = divmod(minutes, 60)
     lines, hour, minute = [], start // 60 % 24, start % 60 + rest
@@ -57,7 +57,8 @@ def shift_clock(start: int, minutes: int) -> list[str]:
 def minutes_between(start: int, end: int) -> list[str]:
     """The working of the minutes between two times, in minutes since midnight; `end` is less than a day later.
 
-    The hours from clock to clock become minutes, then the difference of the minutes, which may be negative, is added.
+    The difference of the hours is converted to minutes, then the difference of the minutes, which may be negative, is
+    added.
     """
     first, last = start // 60, end // 60
     lines = [f"{last - 24} + 24 = {last}"] if end >= MINUTES_PER_DAY else []
@@ -72,28 +73,28 @@ def minutes_between(start: int, end: int) -> list[str]:
 
 
 def to_hours(minutes: int) -> list[str]:
-    """The working that splits minutes into hours and minutes. No line for less than an hour."""
+    """The working that splits minutes into hours and minutes; no lines for less than an hour."""
     hours, rest = divmod(minutes, 60)
     return [f"{hours} * 60 = {hours * 60}", f"{minutes} - {hours * 60} = {rest}"] if hours else []
 
 
 def month_length(year: int, month: int) -> list[str]:
-    """The working of the number of days in a month. For February the leap year rule comes first."""
+    """The working that finds the number of days in a month; for February the leap year rule comes first."""
     lines = leap_year(year) if month == 2 else []
     return [*lines, f"days_in({year}-{month:02}) = {monthrange(year, month)[1]}"]
 
 
 def leap_year(year: int) -> list[str]:
-    """The working of the leap year rule: the remainder by 4 of the last two digits, or of the hundreds of a century."""
+    """The working of the leap year rule: the last two digits modulo 4 or, for a full century, its hundreds modulo 4."""
     if year % 100:
         return [*residue(year % 100, 4), f"{year} mod 4 = {year % 100} mod 4 = {year % 4}"]
     return [f"{year} / 100 = {year // 100}", *residue(year // 100, 4), f"{year} mod 400 = {year % 400}"]
 
 
 def shift_date(start: date, days: int) -> list[str]:
-    """The working of a date some days later: the days are added to the day, then full months are taken off.
+    """The working that finds the date some days later: adds the days to the day, then subtracts full months.
 
-    The length of a month is written wherever more than 28 days are left, which every month has.
+    The length of a month is written only if more than 28 days are left, because every month has 28 days.
     """
     left, month = start.day + days, start.replace(day=1)
     lines = [f"{start.day} + {days} = {left}"]
@@ -109,9 +110,9 @@ def shift_date(start: date, days: int) -> list[str]:
 
 
 def full_years(start: date, end: date) -> tuple[list[str], int]:
-    """The working of the full years between two dates, and their number.
+    """The working that finds the full years between two dates, and their number.
 
-    It is one less than between the numbers of the years where the month, or the day in the same month, is earlier.
+    It is the difference of the years, minus one if the month, or the day in the same month, is earlier.
     """
     years, months, days = end.year - start.year, end.month - start.month, end.day - start.day
     lines = [f"{end.year} - {start.year} = {years}", f"{end.month} - {start.month} = {months}"]
@@ -124,10 +125,10 @@ def full_years(start: date, end: date) -> tuple[list[str], int]:
 
 
 def days_between(start: date, end: date) -> list[str]:
-    """The working of the days between two dates in the same or in successive years.
+    """The working that finds the days between two dates in the same or in successive years.
 
-    It starts with the months between them, which are counted down: each adds its length to the difference of the days,
-    which may be negative. Where none is left, the last line has the days.
+    It starts with the months between the dates and counts them down: each month adds its length to the difference of
+    the days, which may be negative. When no month is left, the last line has the days.
     """
     months, count, month = end.month - start.month, end.day - start.day, start.replace(day=1)
     lines = [f"{end.month} - {start.month} = {months}"]

@@ -1,6 +1,6 @@
-"""Pieces of contents that domains share: labels, yes and no, and what of a content is a name.
+"""Pieces of contents that domains share: labels, yes and no, and the names in a content.
 
-Sentences are left to the files of forms, and the words in them to `words`.
+The files of forms have the sentences, and `words` has the words in them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from tuili.tasks.content import Clause, Clauses, Content, Slot
 
 
 def labelled(statements: Iterable[str], letter: str = "P") -> dict[str, str]:
-    """The statements, numbered from 1 on: `{"P1": "A -> B", "P2": "A"}`."""
+    """The statements, numbered from 1: `{"P1": "A -> B", "P2": "A"}`."""
     return {f"{letter}{number}": text for number, text in enumerate(statements, start=1)}
 
 
@@ -21,7 +21,7 @@ def yes_no(truth: bool) -> str:
 
 
 def names_in(slots: Mapping[str, Slot]) -> tuple[str, ...]:
-    """The texts among slots and in their clauses, each one once: for contents whose texts are all names."""
+    """The texts among the slots and in their clauses, each once: for contents whose texts are all names."""
     return tuple(dict.fromkeys(_texts(slots)))
 
 
@@ -40,6 +40,6 @@ def _texts(slots: Mapping[str, Slot]) -> Iterator[str]:
 
 
 def posed(kind: str, steps: Iterable[str], answer: str, **slots: Slot) -> Content:
-    """A content whose forms may also take it as two clauses: what is given, and the question. All texts are names."""
+    """A content that forms may also use as two clauses: the given facts, and the question. All texts are names."""
     clauses = {"facts": Clause(kind, "", slots), "question": Clause(kind, "", slots)}
     return Content(kind, {**slots, **clauses}, tuple(steps), answer, names_in(slots))

@@ -1,7 +1,7 @@
-"""The words that domains draw from: the lists are short, so that all prompts fit a vocabulary of 2,000 tokens.
+"""The words that domains draw from. The lists are short, so that all prompts fit a vocabulary of 2,000 tokens.
 
 Every plural ends in a plain `s`, so that `singular` is exact. No word is a keyword, a function or a unit of the step
-language. The sentences around the words are left to each domain, and what they share to `wording`.
+language. Each domain provides the sentences around the words; `wording` has what they share.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ VARIABLES = ("a", "b", "c", "d", "k", "n", "p", "q", "r", "t", "u", "v", "w", "x
 
 THINGS = FOODS + OBJECTS
 CLASS_NOUNS = ANIMALS + PEOPLE
-"""The classes that syllogisms speak of."""
+"""The classes in syllogisms."""
 
 
 def singular(plural: str) -> str:

@@ -1,7 +1,7 @@
 """Written working: the lines that break a large calculation into elementary ones, as on paper.
 
-Every function returns its lines in one canonical order. Most return no line for a calculation that is elementary as
-it stands. Only numbers are handled here; names and units of the result are left to `quantities` and to each domain.
+Every function returns its lines in one canonical order. Most return no lines for a calculation that is already
+elementary. This module handles only numbers; `quantities` and each domain add the names and units of results.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import gcd
 
 LARGEST_FACT = 100
-"""The largest number whose remainder is known without working where `euclid` takes remainders for facts."""
+"""The largest number whose remainder needs no working if `euclid` takes remainders as facts."""
 _DIVISOR_OF_PERCENT = {50: 2, 25: 4, 20: 5, 10: 10}
 
 
@@ -23,8 +23,8 @@ def _places(number: int) -> list[int]:
 def long_multiplication(a: int, b: int) -> list[str]:
     """The product of two positive numbers by the digits of the shorter one: partial products, then their sums.
 
-    `long_multiplication(23, 14)` → `23 * 10 = 230`, `23 * 4 = 92`, `230 + 92 = 322`. No line where a factor has only
-    one non-zero digit.
+    `long_multiplication(23, 14)` → `23 * 10 = 230`, `23 * 4 = 92`, `230 + 92 = 322`. No lines if a factor has only one
+    non-zero digit.
     """
     whole, split = (b, a) if len(_places(a)) < len(_places(b)) else (a, b)
     places = _places(split)
@@ -37,8 +37,8 @@ def long_multiplication(a: int, b: int) -> list[str]:
 def grid_multiplication(a: int, b: int) -> list[str]:
     """The product of two positive numbers by the digits of both: a product for each pair of digits, then their sums.
 
-    `grid_multiplication(87, 5)` → `80 * 5 = 400`, `7 * 5 = 35`, `400 + 35 = 435`. No line where both factors have only
-    one non-zero digit, or where one factor is a power of ten.
+    `grid_multiplication(87, 5)` → `80 * 5 = 400`, `7 * 5 = 35`, `400 + 35 = 435`. No lines if both factors have only
+    one non-zero digit, or if one factor is a power of ten.
     """
     if any(number.strip("0") == "1" for number in (str(a), str(b))):
         return []
@@ -53,15 +53,15 @@ def worked_product(a: int, b: int) -> list[str]:
 
 
 def multiplication(a: int, b: int) -> list[str]:
-    """The lines of `grid_multiplication` where it has at most four products, else those of `long_multiplication`."""
+    """The lines of `grid_multiplication` if it has at most four products, else those of `long_multiplication`."""
     return (grid_multiplication if len(_places(a)) * len(_places(b)) <= 4 else long_multiplication)(a, b)
 
 
 def exact_division(dividend: int, divisor: int) -> list[str]:
-    """Long division, for a dividend that the divisor divides. It ends where nothing but zeros is left.
+    """Long division of a dividend that the divisor divides. It ends when only zeros are left.
 
-    `exact_division(435, 5)` → `43 = 5 * 8 + 3`, `35 = 5 * 7 + 0`; `exact_division(350, 5)` → `35 = 5 * 7 + 0`. No line
-    where the quotient has one digit, as in `84 / 12`, or where the divisor is a power of ten.
+    `exact_division(435, 5)` → `43 = 5 * 8 + 3`, `35 = 5 * 7 + 0`; `exact_division(350, 5)` → `35 = 5 * 7 + 0`. No lines
+    if the quotient has one digit, as in `84 / 12`, or if the divisor is a power of ten.
     """
     if dividend < 10 * divisor or str(divisor).strip("0") == "1":
         return []
@@ -71,7 +71,7 @@ def exact_division(dividend: int, divisor: int) -> list[str]:
 
 
 def long_division(dividend: int, divisor: int) -> list[str]:
-    """A division with a line for each digit of the quotient, or with two for a divisor of several digits.
+    """A division with one line for each digit of the quotient, or two lines if the divisor has several digits.
 
     `long_division(437, 5)` → `43 = 5 * 8 + 3`, `37 = 5 * 7 + 2`. `long_division(93, 13)` → `13 * 7 = 91`,
     `93 - 91 = 2`.
@@ -91,18 +91,18 @@ def long_division(dividend: int, divisor: int) -> list[str]:
 
 
 def worked_division(dividend: int, divisor: int) -> list[str]:
-    """The lines of `long_division`, then the whole division, unless one line was all: `437 = 5 * 87 + 2`."""
+    """The lines of `long_division`, then the whole division `437 = 5 * 87 + 2`, unless it is already the only line."""
     lines = long_division(dividend, divisor)
     whole = f"{dividend} = {divisor} * {dividend // divisor} + {dividend % divisor}"
     return lines if lines == [whole] else [*lines, whole]
 
 
 def cancel(numerator: int, denominator: int, *, fully: bool = False) -> tuple[list[str], str]:
-    """The lines that reduce a fraction to lowest terms, and the equation of the forms that it takes.
+    """The lines that reduce a fraction to lowest terms, and the equation of its forms.
 
     `cancel(14, 21)` → [`21 mod 14 = 7`, `14 mod 7 = 0`, `gcd(21, 14) = 7`, `14 / 7 = 2`, `21 / 7 = 3`] and
-    `14/21 = 2/3`. Euclid's algorithm comes first also where it finds no common factor, which nobody knows beforehand;
-    only a fraction with a 1 goes without. `fully` is meant as for `euclid`.
+    `14/21 = 2/3`. Euclid's algorithm comes first even if it finds no common factor, because a solver does not know that
+    beforehand; only a fraction with a 1 needs no algorithm. `fully` has the same meaning as for `euclid`.
     """
     form = f"{numerator}/{denominator}"
     if 1 in (numerator, denominator):
@@ -153,7 +153,7 @@ def percentage(percent: int, number: int) -> list[str]:
 def euclid(a: int, b: int, *, fully: bool = False, facts: bool = False) -> list[str]:
     """Euclid's algorithm for a ≥ b > 0, up to the remainder 0 or 1, and the gcd at the end.
 
-    Each remainder is a difference, or comes by long division where the quotient has several digits. `fully` also
+    Each remainder is a difference, or the result of a long division if the quotient has several digits. `fully` also
     writes the working of each product. With `facts`, numbers up to 100 take one line: `84 mod 8 = 4`.
     """
     steps, larger, smaller = [], a, b

@@ -1,1 +1,1 @@
-"""Conversations around problems: courtesies, system messages, earlier turns, and follow-ups that need them."""
+"""Conversations around problems: courtesies, system messages, earlier turns, and follow-ups that need earlier turns."""

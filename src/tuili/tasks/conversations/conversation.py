@@ -1,6 +1,6 @@
 """What a conversation is: its messages, and the steps and the answer to its last question.
 
-How one is drawn is left to `converse`, how messages become what a model reads to `tuili.steps.turns_of`.
+`converse` draws conversations; `tuili.steps.turns_of` turns messages into what a model reads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Ingredient(StrEnum):
 
 
 class ChatMessage(NamedTuple):
-    """One message: who says it (`system`, `user` or `assistant`), and its text."""
+    """One message: its sender (`system`, `user` or `assistant`) and its text."""
 
     role: str
     content: str
@@ -37,10 +37,10 @@ class ChatMessage(NamedTuple):
 
 @dataclass(frozen=True)
 class Conversation:
-    """Messages, the last of which is a question of the user, with the steps and the answer to it.
+    """Messages that end with a question of the user, and the steps and the answer to that question.
 
-    problem: the one that it was made from. plain: what asks the same as a single question. domain: that whose kind of
-    steps lead to the answer. texts: the ids of the texts that it was made with.
+    problem: the problem that the conversation was made from. plain: the same request as a single question. domain: the
+    domain whose kind of steps lead to the answer. texts: the ids of the texts that it was made with.
     """
 
     problem: Problem
@@ -64,31 +64,31 @@ class Conversation:
 
     @property
     def asked(self) -> Problem:
-        """The last question as a problem, behind the turns before it."""
+        """The last question as a problem, with the turns before it."""
         labelled, (prompt, earlier) = Context(self.context.facts, self.context.program), self.turns
         worked = replace(self.problem, steps=self.steps, answer=self.answer)
         return replace(worked, prompt=prompt, earlier=earlier, labelled=labelled)
 
     @property
     def alone(self) -> Problem:
-        """The same asked as a single question."""
+        """The same request as a single question."""
         return replace(self.problem, prompt=self.plain, steps=self.steps, answer=self.answer)
 
     @property
     def id(self) -> str:
-        """The id of the problem, and behind it the ids of the texts."""
+        """The id of the problem, followed by the ids of the texts."""
         return "/".join((self.problem.id, *self.texts))
 
     @property
     def fault(self) -> str:
-        """Why the first step that is not valid is not; empty where all are valid."""
+        """What is wrong with the first step that is not valid; empty if all steps are valid."""
         for step, verdict in zip(self.steps, check_chain(self.steps, self.context), strict=True):
             if verdict.status is not Status.VALID:
                 return f"the step {step!r} is {verdict.status}: {verdict.reason}"
         return ""
 
     def checked(self) -> Conversation:
-        """The conversation itself. Raises `InputError` for its first step that is not valid."""
+        """The conversation itself. Raises `InputError` for the first step that is not valid."""
         if fault := self.fault:
             raise InputError(f"conversation {self.id}: {fault}")
         return self

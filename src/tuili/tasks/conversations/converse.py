@@ -1,7 +1,7 @@
 """Puts a problem into a conversation: courtesies, a system message, earlier turns, or a follow-up that needs them.
 
-The texts are left to `texts`, what follow-ups ask to `follow_ups`. Every step is valid in the context of the whole
-conversation: what would change that is drawn again or left out.
+`texts` has the texts, and `follow_ups` makes the follow-ups. Every step is valid in the context of the whole
+conversation: anything that would change that is drawn again or left out.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from tuili.tasks.registry import generate
 
 MAX_TURNS = 3
 _SHARES = {Ingredient.COURTESY: 0.4, Ingredient.SYSTEM: 0.5, Ingredient.TURNS: 0.4, Ingredient.FOLLOW_UP: 0.3}
-"""How often a conversation has each, where it is not told which."""
+"""How often a conversation has each ingredient, if the caller does not choose them."""
 _RELATED_SHARE = 0.5
-"""How often an earlier turn is another problem, and not small talk."""
+"""How often an earlier turn is another problem instead of small talk."""
 _ANOTHER_INDEX = 1_000_000_000
-"""Problems of earlier turns have numbers from here on."""
+"""The smallest index of a problem in an earlier turn."""
 _GOES_ON = (",", "，")
-"""Behind these a sentence goes on, on the same line."""
+"""After these a sentence continues on the same line."""
 _COURTESIES = 40
-"""How many courtesies are tried until one leaves the question as it is. Bare logic, for one, bears none."""
+"""How many courtesies are tried to find one that does not change the question. Bare logic, for one, takes none."""
 _TRIES, _RELATED_TRIES = 6, 2
-"""How often a conversation is drawn until its steps are valid, and how many of these times with related turns."""
+"""How often a conversation is drawn to get valid steps, and how many of these draws may have related turns."""
 
 
 def converse(
@@ -43,14 +43,14 @@ def converse(
     held_out: bool = False,
     ingredients: Collection[Ingredient] | None = None,
 ) -> Conversation:
-    """A conversation in the language of a problem, which is its last question, or from which that was made.
+    """A conversation in the language of a problem. Its last question is the problem or a follow-up to it.
 
     Args:
         wording: the forms of earlier problems.
-        held_out: whether system messages, courtesies, small talk and follow-ups are those that never occur in
-            training. Training uses none of them.
-        ingredients: what it has; drawn where None, and then a follow-up only where the problem takes one.
-    Raises `InputError` for an asked follow-up to a problem whose answer is no whole number.
+        held_out: whether to use the held-out system messages, courtesies, small talk and follow-ups, which training
+            never uses.
+        ingredients: what the conversation has; drawn if None, with a follow-up only if the problem takes one.
+    Raises `InputError` if a follow-up is requested for a problem whose answer is not a whole number.
     """
     if ingredients is None:
         chosen = _drawn(rng, FollowUps(problem, rng, SEEN).is_possible)
@@ -60,7 +60,7 @@ def converse(
 
 
 def takes_follow_up(problem: Problem) -> bool:
-    """Whether a question may follow that needs the answer to this problem."""
+    """Whether a follow-up that needs the answer to this problem is possible."""
     return FollowUps(problem, random.Random(0), SEEN).is_possible
 
 
@@ -127,7 +127,7 @@ class _Conversing:
         return generate(one.domain, one.seed, index, min(one.level, 2), wording=self._wording, language=one.language)
 
     def _turns(self, related: bool) -> list[Text | Problem]:
-        """One to three earlier turns: small talk, and other problems where `related`."""
+        """One to three earlier turns: small talk, and other problems if `related`."""
         turns: list[Text | Problem] = []
         talk = self._rng.sample(texts_of("talk", self._problem.language, self._part), MAX_TURNS)
         for text in talk[: self._rng.randint(1, MAX_TURNS)]:
@@ -140,7 +140,7 @@ class _Conversing:
         return turns
 
     def _with_courtesy(self, question: str) -> str:
-        """The question with a courtesy that leaves what it gives the checker as it is; without, where none does."""
+        """The question with a courtesy that does not change what it gives the checker; without one if none fits."""
         given = Context.from_prompt(question)
         for _ in range(_COURTESIES):
             text = self._text("politeness")

@@ -1,6 +1,6 @@
 """Follow-ups: questions that need the turns before them, such as `and minus 5?`, with their steps and answers.
 
-What they calculate is left to `operations` and `replay`, the turns around them to `converse`.
+`operations` and `replay` do the calculations; `converse` adds the turns around them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tuili.tasks.problem import Problem
 from tuili.tasks.wordings.language import lexicon
 
 REPLAYED_DOMAINS = frozenset({"arithmetic", "word_problems"})
-"""Domains in which a chain of calculations says how its answer depends on the numbers of the prompt."""
+"""Domains in which a chain of calculations shows how the answer depends on the numbers of the prompt."""
 OPERATION_DOMAIN = "arithmetic"
 _WHOLE_NUMBER = re.compile("-?[0-9]{1,6}", re.ASCII)
 _TRIES = 8
@@ -25,10 +25,10 @@ _TRIES = 8
 
 @dataclass(frozen=True)
 class FollowUp:
-    """A question with the turns that it needs, the first question and its answer among them.
+    """A question with the turns that it needs, including the first question and its answer.
 
-    kind: the group of its text. plain: what asks the same without these turns. domain: that whose kind of steps lead
-    to the answer.
+    kind: the group of its text. plain: the same request without these turns. domain: the domain whose kind of steps
+    lead to the answer.
     """
 
     kind: str
@@ -41,19 +41,19 @@ class FollowUp:
 
 
 class FollowUps:
-    """Draws follow-ups in the language of a problem, in the words of a part of the texts."""
+    """Draws follow-ups in the language of a problem, worded by one part of the texts."""
 
     def __init__(self, problem: Problem, rng: random.Random, part: str) -> None:
         self._problem, self._rng, self._part = problem, rng, part
 
     @property
     def is_possible(self) -> bool:
-        """Whether the answer to the problem is a whole number, and not too large to go on from."""
+        """Whether the answer to the problem is a whole number that is small enough to continue from."""
         answer = self._problem.answer
         return bool(_WHOLE_NUMBER.fullmatch(answer)) and abs(int(answer)) <= LARGEST // 2
 
     def draw(self, another: Problem | None) -> FollowUp | None:
-        """A follow-up to the problem, or to it and another one; None where none fits."""
+        """A follow-up to the problem, or to it and another problem; None if none fits."""
         if not self.is_possible:
             return None
         makers = [self._operated, self._operated, self._changed, self._chained]
@@ -108,7 +108,7 @@ class FollowUps:
         )
 
     def _of_both(self, another: Problem) -> FollowUp | None:
-        """`And both together?`, behind two problems."""
+        """`And both together?`, after two problems."""
         b, a = int(another.answer), int(self._problem.answer)
         kind = self._rng.choice(("sum_of_both", "difference_of_both"))
         if kind == "sum_of_both":
@@ -138,7 +138,7 @@ class FollowUps:
         return FollowUp(operation, earlier, asked, plain, working.steps, self._word(working), OPERATION_DOMAIN)
 
     def _word(self, working: Working) -> str:
-        """The answer in the language."""
+        """The answer in the language of the problem."""
         return lexicon(self._problem.language).terms.get(working.answer, working.answer)
 
     def _say(self, kind: str, part: str | None = None, **slots: int) -> str:

@@ -1,6 +1,6 @@
-"""What a follow-up does with a whole number that was the answer before it: the working, and numbers that fit.
+"""What a follow-up does with the previous answer, a whole number: the working, and operands that fit.
 
-How it is put into words is left to `texts`, how it becomes part of a conversation to `follow_ups`.
+`texts` has the wordings; `follow_ups` makes an operation part of a conversation.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import NamedTuple, TypeAlias
 from tuili.tasks.building.working import exact_division, percentage, residue, worked_product
 
 LARGEST = 100_000
-"""The largest number that a follow-up starts from or comes to."""
+"""The largest number that a follow-up may start from or result in."""
 
 
 class Working(NamedTuple):
-    """The steps of a calculation and its answer. `words`: whether the answer is yes or no."""
+    """The steps and the answer of a calculation. `words`: whether the answer is yes or no."""
 
     steps: tuple[str, ...]
     answer: str
@@ -24,7 +24,7 @@ class Working(NamedTuple):
 
 
 Operation: TypeAlias = Callable[[int, int], Working | None]
-"""The working for the answer before and the number that comes in; None where the two do not fit."""
+"""Gives the working for the previous answer and the operand; None if the two do not fit."""
 
 
 def _result(*lines: str) -> Working:
@@ -95,7 +95,7 @@ _TRIES = 8
 
 
 def draw_number(operation: str, a: int, rng: random.Random) -> int:
-    """A number that may come in; whether it fits is for the operation to say."""
+    """A possible operand; the operation decides whether it fits."""
     match operation:
         case "times" | "divide" | "remainder":
             return rng.randint(2, 9)
@@ -109,7 +109,7 @@ def draw_number(operation: str, a: int, rng: random.Random) -> int:
 
 
 def work_out(operation: str, a: int, n: int) -> Working | None:
-    """The working of an operation; None where the numbers do not fit it or become too large."""
+    """The working of an operation; None if the numbers do not fit it or become too large."""
     if abs(a) > LARGEST:
         return None
     working = OPERATIONS[operation](a, n)
@@ -119,9 +119,9 @@ def work_out(operation: str, a: int, n: int) -> Working | None:
 
 
 def draw_operation(a: int, rng: random.Random, numeric: bool = False) -> tuple[str, int, Working] | None:
-    """An operation with its number and its working; `numeric`: one whose answer is a number.
+    """An operation with its operand and its working; `numeric` demands an answer that is a number.
 
-    None where no operation fits.
+    None if no operation fits.
     """
     for operation in rng.sample(tuple(OPERATIONS), len(OPERATIONS)):
         for _ in range(_TRIES):

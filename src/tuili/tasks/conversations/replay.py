@@ -1,7 +1,7 @@
-"""The same problem with another number: its chain of steps is understood as calculations and worked out anew.
+"""Replaces a number of a problem: parses its chain of steps into calculations and works them out again.
 
-It is understood only if it can be written again from the calculations, line by line, from the numbers in the prompt.
-Anything else, such as a step whose number comes from nowhere or from two places, makes a problem that is left alone.
+A chain is parsed only if the calculations, with the numbers in the prompt, reproduce it line by line. A problem whose
+chain is not, for example because a number in a step comes from nowhere or from two places, is left alone.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from tuili.tasks.building.working import exact_division, grid_multiplication, mu
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.,/:])[0-9]{1,6}(?![A-Za-z0-9_%/:^]|[.,][0-9])", re.ASCII)
 _STEP = re.compile(r"((?:[^\W\d]\w* = )?)(-?[0-9]+) ([-+*/]) ([0-9]+)( = \2 \+ \2)? = (-?[0-9]+)")
 _HALF_OR_DOUBLE = 2
-"""The only number that steps may hold and the prompt not: `doubles`, `half of them`."""
+"""The only number that steps may contain if the prompt does not: `doubles`, `half of them`."""
 _SMALLEST_REPLACED = 13
-"""Smaller numbers may stand in a prompt as words too, or mean something else: `twice`, an average of three."""
+"""Smaller numbers may also occur in a prompt as words, or mean something else: `twice`, an average of three."""
 LARGEST = 1_000_000
 _TRIES = 12
 _Lines = Callable[[int, int], list[str]]
@@ -38,7 +38,7 @@ _WORKINGS: dict[str, tuple[_Lines, ...]] = {
 
 
 class Replaced(NamedTuple):
-    """A problem in which a number was replaced by another one."""
+    """A problem with one number replaced by another."""
 
     old: int
     new: int
@@ -49,7 +49,7 @@ class Replaced(NamedTuple):
 
 @dataclass(frozen=True)
 class _Operand:
-    """A number of a calculation: the result of an earlier one, the number that is replaced, or one that stays."""
+    """A number in a calculation: the result of an earlier calculation, the replaced number, or one that stays."""
 
     value: int
     result_of: int | None = None
@@ -58,7 +58,7 @@ class _Operand:
 
 @dataclass(frozen=True)
 class _Calculation:
-    """A step with the lines of its working. `doubled`: it is written as `a * 2 = a + a = …`."""
+    """A step with the lines of its working. `doubled`: whether it is written as `a * 2 = a + a = …`."""
 
     name: str
     left: _Operand
@@ -69,7 +69,7 @@ class _Calculation:
 
 
 def replace_number(prompt: str, steps: Sequence[str], answer: str, rng: random.Random) -> Replaced | None:
-    """The problem with one number of its prompt replaced, and its chain and answer; None where that is not sure."""
+    """The problem with one number of its prompt replaced, and its chain and answer; None if they are not certain."""
     numbers = re.findall("[0-9]+", prompt)
     places = {int(place[0]): place.span() for place in _NUMBER.finditer(prompt) if numbers.count(place[0]) == 1}
     candidates = [number for number in places if number >= _SMALLEST_REPLACED]
@@ -86,7 +86,7 @@ def replace_number(prompt: str, steps: Sequence[str], answer: str, rng: random.R
 
 
 def _understood(steps: Sequence[str], answer: str, given: frozenset[int], old: int) -> list[_Calculation] | None:
-    """The calculations of a chain that uses the number `old`; None where the chain is not just these."""
+    """The calculations of a chain that uses the number `old`; None if the chain holds anything else."""
     calculations, results, working, unused = list[_Calculation](), list[int](), list[str](), set[int]()
 
     def operand(value: int) -> _Operand | None:
@@ -122,7 +122,7 @@ def _lines_are(working: Sequence[str], lines: _Lines, left: int, right: int) -> 
 
 
 def _worked(calculations: Sequence[_Calculation], new: int) -> tuple[tuple[str, ...], str] | None:
-    """The chain and the answer with the new number; None where a result is negative, broken or too large."""
+    """The chain and the answer with the new number; None if a result is not positive, not whole or too large."""
     results, steps = list[int](), list[str]()
 
     def value(operand: _Operand) -> int:

@@ -1,4 +1,4 @@
-"""What each kind of file of `texts` holds: its parts, how many texts belong together, and the slots of a text."""
+"""The shape of each kind of file of `texts`: its parts, how many texts belong together, and the slots of a text."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ NO_SLOTS: frozenset[str] = frozenset()
 class Shape:
     """The shape of the files of one kind.
 
-    pieces: by group, how many texts belong together, where that is not `usual_pieces`. slots: by group, what every
-    text names in braces; where there are any, these are all the groups there are. plain_slots: by group, those of the
-    part `plain`, which is allowed and needed there alone.
+    pieces: by group, how many texts belong together, if not `usual_pieces`. slots: by group, the slots that every text
+    has in braces; if any are given, these are all the groups. plain_slots: by group, the slots of the part `plain`,
+    which these groups must have and no other group may have.
     """
 
     usual_pieces: int = 1
@@ -28,7 +28,7 @@ class Shape:
         return self.pieces.get(group, self.usual_pieces)
 
     def slots_of(self, group: str, part: str) -> frozenset[str]:
-        """What a text of a part of a group names in braces."""
+        """The slots in braces of a text in a part of a group."""
         return (self.plain_slots if part == PLAIN else self.slots).get(group, NO_SLOTS)
 
     def parts_of(self, group: str) -> tuple[str, ...]:
@@ -58,4 +58,4 @@ SHAPES: Mapping[str, Shape] = {
         },
     ),
 }
-"""By the name of the file or folder."""
+"""The shapes by the name of the file or folder."""

@@ -1,7 +1,7 @@
-"""The texts of conversations: `texts/LANGUAGE/KIND.yaml`, or the files of a folder of that name.
+"""The texts of conversations, from `texts/LANGUAGE/KIND.yaml` or from the files of a folder of that name.
 
-A file holds groups, a group the parts `seen` and `held_out`, and a part texts by their id. Held-out texts never occur
-in training. A wrong file is refused in one line with its place. Which text is taken is decided by `converse`.
+A file holds groups, a group holds the parts `seen` and `held_out`, and a part holds texts by id. Held-out texts never
+occur in training. A wrong file gives a one-line error with its place. `converse` decides which text is used.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ class Text:
 
 @cache
 def texts_of(kind: str, language: Language, part: str, group: str | None = None) -> tuple[Text, ...]:
-    """The texts of one part, of one group or of all. Raises `InputError` for a wrong file."""
+    """The texts of one part, of one group or of all groups. Raises `InputError` for a wrong file."""
     texts = all_texts(kind, language)
     return tuple(text for text in texts if text.part == part and group in (None, text.group))
 
 
 @cache
 def all_texts(kind: str, language: Language) -> tuple[Text, ...]:
-    """All texts of a kind in a language, read when they are first asked for. Raises `InputError` for a wrong file."""
+    """All texts of a kind in a language, read on first use. Raises `InputError` for a wrong file."""
     path = TEXTS / language / kind
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path.with_suffix(".yaml")]
     return tuple(text for file in files for text in read_texts(file, SHAPES[kind]))
 
 
 def read_texts(path: Path, shape: Shape) -> tuple[Text, ...]:
-    """The texts of one file. Raises `InputError` with the file and the line for what is not of that shape."""
+    """The texts of one file. Raises `InputError` with the file and the line for content that does not fit the shape."""
     try:
         root = compose(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -103,7 +103,7 @@ def _pieces(path: Path, node: Node, count: int) -> tuple[str, ...]:
 
 
 def _check_slots(path: Path, node: Node, pieces: tuple[str, ...], slots: frozenset[str]) -> None:
-    """Raises `InputError` unless the slots of these pieces are exactly those that there must be."""
+    """Raises `InputError` unless these pieces have exactly the required slots."""
     found = {slot[1] or slot[0] for piece in pieces for slot in _SLOT.finditer(piece)}
     if wrong := sorted(found - slots):
         known = ", ".join(sorted(slots)) or "none"
@@ -113,7 +113,7 @@ def _check_slots(path: Path, node: Node, pieces: tuple[str, ...], slots: frozens
 
 
 def _entries(path: Path, node: Node | None) -> Iterator[tuple[str, Node]]:
-    """The keys and values of a mapping. Raises `InputError` for something else and for a key that stands twice."""
+    """The keys and values of a mapping. Raises `InputError` if it is not a mapping, and for a key that occurs twice."""
     if not isinstance(node, MappingNode):
         raise InputError(f"{_at(path, node) if node else f'{path}:1'}: must hold `key: value` lines")
     seen = set[str]()

@@ -1,1 +1,1 @@
-"""The built-in domains, each a file or a package of its own."""
+"""The built-in domains, each in its own file or package."""

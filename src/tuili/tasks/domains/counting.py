@@ -1,6 +1,6 @@
-"""Counting: choices, paths and overlapping groups, and the templates of `arrangements` and of `probability`.
+"""Counting: choices, paths and overlapping groups, and the templates of `arrangements` and `probability`.
 
-No line needs to know what comes later: a product begins with its factors, a probability with the colour asked for.
+No line depends on a later one: a product begins with its factors, a probability with the colour asked for.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tuili.tasks.content import Clause, Clauses, Content, Slot
 from tuili.tasks.registry import domain
 
 Template: TypeAlias = Callable[[random.Random], Content]
-"""Draws a content of one kind. The template fixes the difficulty."""
+"""Draws a content of one kind and of fixed difficulty."""
 
 
 def _choices(rng: random.Random, kinds: int) -> Content:
@@ -59,7 +59,7 @@ def _two_groups(rng: random.Random) -> Content:
 
 
 def _two_teams(rng: random.Random) -> Content:
-    """The ways to choose a team from two groups."""
+    """The number of ways to choose a team from two groups."""
     (first, second), (n, m) = rng.sample(PEOPLE, 2), (rng.randint(5, 10), rng.randint(5, 10))
     k = rng.randint(2, 3)
     a, b = comb(n, k), comb(m, 2)
@@ -88,7 +88,7 @@ def _multiples(rng: random.Random) -> Content:
 
 
 def _three_groups(rng: random.Random) -> Content:
-    """The size of the union of three overlapping groups. Their seven parts are drawn, so that the numbers fit."""
+    """The size of the union of three overlapping groups. The seven parts are drawn, so the numbers are consistent."""
     things, parts = rng.sample(THINGS, 3), [rng.randint(2, 40) for _ in range(7)]
     only_a, only_b, only_c, ab, ac, bc, abc = parts
     a, b, c = only_a + ab + ac + abc, only_b + ab + bc + abc, only_c + ac + bc + abc
@@ -102,14 +102,14 @@ def _three_groups(rng: random.Random) -> Content:
 
 
 def _sharing(rng: random.Random, high: int) -> Content:
-    """The ways to share n equal things among k people: n + k - 1 places hold k - 1 bars."""
+    """The number of ways to share n equal things among k people: k - 1 bars on n + k - 1 places."""
     n, k, things, people = rng.randint(5, high), rng.randint(3, 4), rng.choice(THINGS), rng.choice(PEOPLE)
     steps = [f"{k} - 1 = {k - 1}", f"{n} + {k - 1} = {n + k - 1}", *combinations(n + k - 1, k - 1)]
     return posed("sharing", steps, str(comb(n + k - 1, k - 1)), n=n, things=things, k=k, people=people)
 
 
 def _paths(rng: random.Random) -> Content:
-    """The shortest paths through a grid that pass a given point: the product of two binomials."""
+    """The number of shortest grid paths through a given point: the product of two binomial coefficients."""
     (a, b), (c, d) = [(rng.randint(2, 4), rng.randint(2, 6)) for _ in range(2)]
     first, second = comb(a + b, a), comb(c + d, c)
     steps = [
@@ -124,7 +124,7 @@ def _paths(rng: random.Random) -> Content:
 
 
 def _three_colours(rng: random.Random) -> Content:
-    """The orders of things of three colours: first the places of one colour are chosen, then those of the next."""
+    """The number of orders of things of three colours: chooses the places of one colour, then those of the next."""
     counts = a, b, c = [rng.randint(2, 4) for _ in range(3)]
     colours, things = rng.sample(COLOURS, 3), rng.choice(OBJECTS)
     n, first, second = a + b + c, comb(a + b + c, a), comb(b + c, b)
@@ -185,7 +185,7 @@ TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
 
 @domain("counting", phase=2)
 class Counting:
-    """Choices and single draws at level 1, combinations from 2 on, several draws, coins and groups from 3 on."""
+    """Choices and single draws at level 1; combinations from level 2 on; several draws, coins and groups from 3 on."""
 
     def sample(self, rng: random.Random, level: int) -> Content:
         return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

@@ -1,6 +1,6 @@
-"""Equations: linear ones in one unknown, systems in two or three, and quadratic ones with rational roots.
+"""Equations: linear equations in one unknown, systems in two or three, and quadratic equations with rational roots.
 
-Each step changes an equation in one way. The calculations that the step needs are written before it.
+Each step changes an equation in one way. The calculations that a step needs are written before it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ UNKNOWNS = ("x", "y", "n", "k", "t", "a", "b", "w")
 
 @dataclass(frozen=True)
 class LinearPart:
-    """A part of a side: `factor * (a x + b)`, or `a x + b` without brackets where the factor is 1."""
+    """A part of a side: `factor * (a x + b)`, or `a x + b` without brackets if the factor is 1."""
 
     a: int
     b: int
@@ -61,16 +61,16 @@ def _collected(side: Sequence[LinearPart]) -> LinearPart:
 
 @dataclass(frozen=True)
 class Move:
-    """An equation that follows from the one before, and the calculations that are written before it."""
+    """An equation that follows from the previous one, and the calculations that are written before it."""
 
     form: str
     calculations: Sequence[str] = ()
 
 
 def _lead(premise: str, moves: Sequence[Move], shown: str = "") -> list[str]:
-    """The steps of some moves: the calculations of each, then the inference from the equation before.
+    """The steps of some moves: the calculations of each move, then the inference from the previous equation.
 
-    A move that repeats the equation before is left out. `shown` is the equation before the first move.
+    A move that repeats the previous equation is left out. `shown` is the equation before the first move.
     """
     steps, last = [], shown
     for move in moves:
@@ -81,7 +81,7 @@ def _lead(premise: str, moves: Sequence[Move], shown: str = "") -> list[str]:
 
 
 def _sums(*numbers: int) -> list[str]:
-    """The line that adds two or more numbers from left to right; none for fewer numbers."""
+    """The line that adds two or more non-zero numbers from left to right; no line for fewer numbers."""
     numbers = tuple(number for number in numbers if number)
     if len(numbers) < 2:
         return []
@@ -90,19 +90,19 @@ def _sums(*numbers: int) -> list[str]:
 
 
 def _products(factor: int, numbers: Sequence[int]) -> list[str]:
-    """A line for each product of the factor and a number, where neither is 0, 1 or -1."""
+    """A line for each product of the factor and a number in which neither is 0, 1 or -1."""
     return [f"{factor} * {number} = {factor * number}" for number in numbers if min(abs(factor), abs(number)) > 1]
 
 
 def _division(number: int, divisor: int) -> list[str]:
-    """The line of a division; none for a division by 1."""
+    """The line of a division; no line for a division by 1."""
     return [] if divisor == 1 else [f"{number} / {divisor} = {Fraction(number, divisor)}"]
 
 
 def solve_linear(left: Sequence[LinearPart], right: Sequence[LinearPart], unknown: str) -> tuple[list[str], Fraction]:
-    """The steps and the solution: expand, collect, bring unknowns to the left and numbers to the right, divide.
+    """The steps and the solution: expand, collect, move unknowns to the left and numbers to the right, divide.
 
-    Where one side is a single bracket and the other a multiple of its factor, both are divided by the factor instead.
+    If one side is a single bracket and the other a multiple of its factor, both are divided by the factor instead.
     """
     here, there = _collected(left), _collected(right)
     moves = []
@@ -152,7 +152,7 @@ def _linear(rng: random.Random, left: list[LinearPart], right: list[LinearPart])
 def _content(
     kind: str, equations: Sequence[str], wanted: Slot, steps: Sequence[str], answer: Fraction | int
 ) -> Content:
-    """A problem that asks for something that equations determine. `format` says whether the answer is a fraction."""
+    """A problem that asks for a value that equations determine. `format` says whether the answer is a fraction."""
     clauses = Clauses(tuple(Clause("equation", equation) for equation in equations))
     shape = Clause("whole" if Fraction(answer).denominator == 1 else "fraction", "")
     return Content(kind, {"equations": clauses, "wanted": wanted, "format": shape}, tuple(steps), str(answer))
@@ -165,7 +165,7 @@ def _simple(rng: random.Random, level: int) -> Content:
 
 
 def _bracket(rng: random.Random, level: int) -> Content:
-    """`3 * (x + 2) = 21`, from level 2 on `3 * (2x + 5) + 4 = 37`. No factor of a product is larger than 10."""
+    """`3 * (x + 2) = 21`, and from level 2 on `3 * (2x + 5) + 4 = 37`. No factor of a product is larger than 10."""
     factor = rng.randint(2, 9)
     if level == 1:
         b = _nonzero(rng, -9, 8)
@@ -200,7 +200,7 @@ def _both_sides(rng: random.Random, level: int) -> Content:
 
 
 def _brackets(rng: random.Random, level: int) -> Content:
-    """`3 * (x - 2) + 4 = 2 * (x + 5) - 1`, at higher levels with more brackets and with fractions as solutions."""
+    """`3 * (x - 2) + 4 = 2 * (x + 5) - 1`; higher levels have more brackets, and fractions as solutions."""
     count = max(1, level - 2)
     while True:
         left = [_random_bracket(rng) for _ in range(count)] + [LinearPart(0, _nonzero(rng, -9, 9))]
@@ -218,7 +218,7 @@ def _random_bracket(rng: random.Random) -> LinearPart:
 
 
 def _system(rng: random.Random, level: int) -> Content:
-    """Two equations in two unknowns. One unknown is asked for, at level 4 the sum of both, at level 5 a third one."""
+    """Two equations in two unknowns. The question asks for one of them, for the sum at level 4, for a third at 5."""
     names = sorted(rng.sample(UNKNOWNS, 2))
     values = [_nonzero(rng, -9, 9), _nonzero(rng, -9, 9)]
     rows = _rows(rng, level)
@@ -268,7 +268,7 @@ def _rows(rng: random.Random, level: int) -> list[tuple[int, int]]:
 def _eliminate(
     rows: list[tuple[int, int]], totals: list[int], names: list[str], values: list[int], wanted: int
 ) -> list[str]:
-    """The steps that eliminate the unwanted unknown: scale the equations, add or subtract them, and divide."""
+    """The steps that eliminate the unwanted unknown: scale the equations, add or subtract them, divide."""
     unwanted = [row[1 - wanted] for row in rows]
     size = lcm(*unwanted)
     steps, premises, coefficients, sums = [], [], [], []
@@ -293,7 +293,7 @@ def _eliminate(
 
 
 def _substitute(row: tuple[int, int], total: int, names: list[str], values: list[int]) -> list[str]:
-    """The steps that put the first unknown's value into the first equation and solve it for the second unknown."""
+    """The steps that substitute the first unknown's value into the first equation and solve for the second unknown."""
     known = row[0] * values[0]
     moves = (
         Move(f"{_sum([known, row[1]], ['', names[1]])} = {total}", _products(row[0], values[:1])),

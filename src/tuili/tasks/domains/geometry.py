@@ -1,7 +1,7 @@
 """Geometry: solids and composite shapes, and the plane figures of `figures`.
 
 Right triangles are Pythagorean triples, so that every root is a whole number and no answer is rounded. A step names
-what it finds.
+the quantity that it finds.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _box_surface(rng: random.Random) -> Content:
 
 
 def _l_shape(rng: random.Random) -> Content:
-    """The area of a rectangle after a smaller one is cut off at its corner."""
+    """The area of a rectangle after a smaller rectangle is cut from its corner."""
     (field, unit), a, b = surface(rng), rng.randint(12, 60), rng.randint(11, 40)
     c, d = rng.randint(2, a - 2), rng.randint(2, min(b - 2, 20))
     steps = [*area("x", a, b, unit), *area("y", c, d, unit)]
@@ -131,7 +131,7 @@ def _right_triangle_perimeter(rng: random.Random) -> Content:
 
 
 def _isosceles(rng: random.Random) -> Content:
-    """The area of an isosceles triangle; half the base and one of the equal sides give the height."""
+    """The area of an isosceles triangle; half the base and an equal side give the height."""
     unit, (half, height, side) = rng.choice(LENGTH_UNITS), triple(rng, 60)
     steps = [
         *exact_division(2 * half, 2),
@@ -199,7 +199,7 @@ def _rhombus(rng: random.Random) -> Content:
 
 
 def _walk(rng: random.Random) -> Content:
-    """The length of a walk: three legs along the axes, then straight back to the start."""
+    """The length of a walk: three legs along the axes, then a straight line back to the start."""
     unit, (a, b, c) = rng.choice(LENGTH_UNITS[2:]), triple(rng, 75)
     back = rng.randint(2, 30)
     steps = [f"a = {a + back} {unit} - {back} {unit} = {a} {unit}", *hypotenuse(a, b, c, unit)]
@@ -299,7 +299,7 @@ TEMPLATES_BY_LEVEL: dict[int, tuple[Situation, ...]] = {
 
 @domain("geometry", phase=3)
 class Geometry:
-    """One formula at level 1, right triangles and composite shapes from 3 on, several of both at 5."""
+    """One formula at level 1; right triangles and composite shapes from level 3 on; several of both at level 5."""
 
     def sample(self, rng: random.Random, level: int) -> Content:
         return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

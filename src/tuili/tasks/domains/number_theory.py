@@ -26,7 +26,7 @@ class NumberTheory:
 
 
 def _pair(rng: random.Random, top: int, max_factor: int, max_quotient: int) -> tuple[int, int]:
-    """Two numbers up to `top`, the larger first; they often share a factor, and none is a multiple of the other.
+    """Two numbers up to `top`, the larger first; they often share a factor, and neither is a multiple of the other.
 
     Every quotient in Euclid's algorithm for them is at most `max_quotient`.
     """
@@ -49,7 +49,7 @@ def _gcd(rng: random.Random, level: int) -> Content:
 
 
 def _of_two(kind: str, rng: random.Random, pair: tuple[int, int], steps: list[str], answer: int) -> Content:
-    """A question about two numbers, which come in either order."""
+    """A question about two numbers, in either order."""
     first, second = rng.sample(pair, 2)
     return Content(kind, {"first": first, "second": second}, tuple(steps), str(answer))
 
@@ -73,7 +73,7 @@ def _remainder(rng: random.Random, level: int) -> Content:
 
 
 def _divisible(rng: random.Random, level: int) -> Content:
-    """Whether a number is divisible by a digit; half of the numbers are."""
+    """Whether a number is divisible by a one-digit number; half of the numbers are."""
     divisor, truth = rng.randint(3, 9), rng.random() < 0.5
     multiple = divisor * rng.randint(5, 999 // divisor)
     number = multiple if truth else multiple + rng.randint(1, divisor - 1)
@@ -82,7 +82,7 @@ def _divisible(rng: random.Random, level: int) -> Content:
 
 
 def _prime(rng: random.Random, level: int) -> Content:
-    """Whether a number is prime; half of the numbers are. For the others the smallest prime factor is drawn first."""
+    """Whether a number is prime; half of the numbers are. For the others, the smallest prime factor is drawn first."""
     low, top = {2: (30, 120), 3: (100, 500), 4: (300, 960), 5: (1000, 1800)}[level]
     truth = rng.random() < 0.5
     smallest = rng.choice([prime for prime in PRIMES if prime * prime < top])
@@ -103,7 +103,7 @@ def _prime(rng: random.Random, level: int) -> Content:
 
 
 def _trial(number: int, prime: int) -> list[str]:
-    """A trial division: by long division for a divisor of one digit, else by the multiple of the divisor."""
+    """A trial division: a long division for a one-digit divisor, else a multiple of the divisor and a difference."""
     if prime < 10:
         return residue(number, prime)
     rest = number % prime
@@ -111,7 +111,7 @@ def _trial(number: int, prime: int) -> list[str]:
 
 
 def _factors(rng: random.Random, level: int) -> Content:
-    """The prime factors of a number, from the smallest on; at most one of them has two digits."""
+    """The prime factors of a number, in ascending order; at most one of them has two digits."""
     low, top = {3: (100, 1500), 4: (500, 4000), 5: (2000, 9999)}[level]
     while True:
         primes = sorted([*rng.choices((2, 2, 2, 3, 3, 5, 7), k=rng.randint(2, level + 2)), rng.choice(PRIMES[:11])])
@@ -131,7 +131,7 @@ def _factors(rng: random.Random, level: int) -> Content:
 
 
 def _power(rng: random.Random, level: int) -> Content:
-    """A power modulo a number: repeated squaring, then the product of those squares that the exponent needs."""
+    """A power modulo a number: repeated squaring, then the product of the squares that the exponent needs."""
     modulus = rng.choice((5, 7, 11, 13) if level == 3 else (7, 11, 13))
     exponent = rng.randint(*{3: (3, 15), 4: (16, 63), 5: (128, 511)}[level])
     base = rng.randint(2, modulus - 1)

@@ -1,8 +1,8 @@
-"""Programming: a small function is written that does what is asked for.
+"""Programming: the problem asks for a small function that does a given task.
 
-The chain works one example out as the program does it, the answer is the program. The language is that of
-`tuili.steps.programs`. A program is right if it gives the right values for inputs that the prompt does not tell, and
-for all inputs where these are few. What is asked for stands in `building/program_families.yaml`.
+The chain works out one example as the program does, and the answer is the program, in the language of
+`tuili.steps.programs`. A program is right if it gives the right values for inputs that the prompt does not show, or
+for all inputs if there are few. The tasks are in `building/program_families.yaml`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ FUNCTION_NAMES = ("f", "g", "h", "q", "fn")
 NUMBER_NAMES = ("b", "c", "d", "k", "m", "n", "p", "u", "v", "w")
 LIST_NAMES = ("xs", "ys", "zs", "nums", "items", "values")
 EXAMPLES = 2
-"""Examples that a prompt gives. The chain works out the first one."""
+"""The number of examples in a prompt. The chain works out the first one."""
 SMALL_DOMAIN = 300
-"""All inputs are tried where there are at most so many, and else `HIDDEN` of them."""
+"""The largest number of inputs that are all tried; if there are more, `HIDDEN` of them are tried."""
 HIDDEN = 24
 MAX_LINES = 44
-"""Lines of a chain."""
+"""The maximum number of lines in a chain."""
 MAX_DRAWS = 20
-"""Draws of a further example before its value may be that of another one."""
+"""How often a further example is drawn before its value may equal another example's."""
 
 
 class TooLong(TuiliError):
-    """A drawn example takes too many steps to work out, or none, or shows little."""
+    """A drawn example takes too many steps to work out, takes none, or shows little."""
 
 
 @domain("programming", phase=3)
@@ -83,9 +83,9 @@ def _content(rng: random.Random, family: Family) -> Content:
 def _examples(
     rng: random.Random, family: Family, program: programs.Program
 ) -> tuple[tuple[programs.Case, ...], tuple[str, ...]]:
-    """What the prompt tells, and the steps of the first example, whose value is not 0 or an empty list.
+    """The examples in the prompt, and the steps of the first one, whose value is not 0 or an empty list.
 
-    The values differ, unless that is hard to draw. Raises `TooLong` for a first example that does not suit.
+    Their values differ, unless such examples are hard to draw. Raises `TooLong` for an unsuitable first example.
     """
     arguments = _arguments(rng, family.example)
     examples = [programs.Case(arguments, _value(program, arguments))]
@@ -103,7 +103,7 @@ def _examples(
 
 
 def _parameter_names(rng: random.Random, family: Family) -> dict[str, str]:
-    """A drawn name for each parameter, none of them a word of the program for something else."""
+    """A drawn name for each parameter; the program uses none of these names for something else."""
     drawn: dict[str, str] = {}
     for parameter, values in family.takes.items():
         names = NUMBER_NAMES if values.lengths is None else LIST_NAMES

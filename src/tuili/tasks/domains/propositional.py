@@ -1,7 +1,7 @@
 """Propositional logic: a chain of rules leads from a given fact to the truth value of one atom.
 
-A derivation can go on in one way only: distractors are consistent with the premises, but nothing follows from them
-and what is known. Persons as atoms and reasoning by cases are left to `knights`.
+A derivation can continue in only one way: distractors are consistent with the premises, but nothing follows from them
+and the known literals. `knights` has persons as atoms and reasoning by cases.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PHRASES = {
     **dict.fromkeys(("alarm", "bell"), ("rings", "is_silent")),
     "storm": ("there_is_a", "there_is_no"),
 }
-"""The kinds of clauses that affirm and deny an event; of a letter they are `holds` and `fails`."""
+"""The kinds of clauses that affirm and deny an event; for a letter they are `holds` and `fails`."""
 
 
 def _fact(p: Literal) -> Clause:
@@ -79,15 +79,15 @@ ONE_WAY: tuple[Rule, ...] = (_implication, _contrapositive, _disjunction, _turne
 
 @dataclass(frozen=True, kw_only=True)
 class PropositionalLevel(LevelSpec):
-    """How long the derivation of a level is, and in what forms its premises are printed."""
+    """How long the derivation of a level is, and which forms its premises have."""
 
     links: Bounds
-    """Rules between the given fact and the atom asked about."""
+    """The number of rules between the given fact and the atom asked about."""
     distractors: Bounds
     rules: tuple[Rule, ...]
-    """The forms that a rule may have, repeated where one is to come more often."""
+    """The forms that a rule may have, with more frequent forms repeated."""
     joint: float
-    """The probability that a rule needs a second, earlier literal."""
+    """The probability that a rule needs a second literal, an earlier one."""
 
 
 LEVEL_SPECS = {
@@ -166,9 +166,9 @@ class Propositional:
 def _distractor(
     rng: random.Random, spec: PropositionalLevel, path: list[Literal], spare: list[str], contrary: bool
 ) -> Clause:
-    """A premise from which nothing follows: it mentions a known literal only where that already satisfies it.
+    """A premise from which nothing follows. It mentions a known literal only if that literal already satisfies it.
 
-    A contrary one would give the opposite of the goal if its condition, which stays unknown, held.
+    A contrary distractor would give the opposite of the goal if its condition, which stays unknown, held.
     """
     rules = [rule for rule in spec.rules if rule in ONE_WAY]
     unknown = Literal(spare[0], rng.random() < 0.65)

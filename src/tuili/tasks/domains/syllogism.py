@@ -1,7 +1,7 @@
 """Categorical syllogisms: a statement about a subject is carried from term to term, premise by premise.
 
-A derivation can go on in one way only. The answer is "no" only where the contradictory statement follows, because
-there is no derivation of "does not follow". Statements have no existential import, as in `tuili.steps`.
+A derivation can continue in only one way. The answer is "no" only if the contradictory statement follows, because
+"does not follow" has no derivation. Statements have no existential import, as in `tuili.steps`.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ class CategoricalStatement:
         return f"some {self.subject} are {'' if self.positive else 'not '}{self.predicate}"
 
     def __invert__(self) -> CategoricalStatement:
-        """The contradictory statement: exactly one of both is true."""
+        """The contradictory statement: exactly one of the two is true."""
         return replace(self, universal=not self.universal, positive=not self.positive)
 
     @property
     def clause(self) -> Clause:
-        """The statement as forms put it into words."""
+        """The statement as a clause for the forms."""
         affirmed, denied = ("all", "no") if self.universal else ("some", "some_not")
         slots = {"subject": self.subject, "predicate": self.predicate}
         return Clause(affirmed if self.positive else denied, str(self), slots)
 
     @property
     def convertible(self) -> bool:
-        """Whether subject and predicate may be exchanged: true of `no … are` and `some … are`."""
+        """Whether subject and predicate may be swapped, as in `no … are` and `some … are`."""
         return self.universal is not self.positive
 
     def converse(self) -> CategoricalStatement:
-        """The statement with subject and predicate exchanged."""
+        """The statement with subject and predicate swapped."""
         return replace(self, subject=self.predicate, predicate=self.subject)
 
 
@@ -56,10 +56,10 @@ class SyllogismLevel(LevelSpec):
     """How many premises a level has, and whether they are mixed."""
 
     premises: Bounds
-    """Premises that the conclusion needs."""
+    """The number of premises that the conclusion needs."""
     distractors: Bounds
     mixed: bool
-    """Whether premises may be converted, and the chain may go on after a negative one."""
+    """Whether premises may be converted, and the chain may continue after a negative premise."""
 
 
 LEVEL_SPECS = {
@@ -93,14 +93,14 @@ LEVEL_SPECS = {
 
 @domain("syllogism", phase=1)
 class Syllogism:
-    """Whether a categorical statement follows, or which one does, from all, no, some and some-not premises."""
+    """Whether a categorical statement follows, or which one follows, from all, no, some and some-not premises."""
 
     def sample(self, rng: random.Random, level: int) -> Content:
         spec = LEVEL_SPECS[level]
         count = rng.randint(*spec.premises)
         words = rng.sample(CLASS_NOUNS, count + 1 + 10)
         terms, spare = words[: count + 1], words[count + 1 :]
-        negative_from = count  # the number of the premise that turns the statement negative, none by default
+        negative_from = count  # the index of the premise that makes the statement negative; by default none does
         if rng.random() < 0.5:
             negative_from = rng.randrange(count) if spec.mixed else count - 1
 
@@ -130,7 +130,7 @@ class Syllogism:
 
 
 def _turned(rng: random.Random, statement: CategoricalStatement, allowed: bool) -> CategoricalStatement:
-    """The statement or, where that is allowed and equivalent, its converse."""
+    """The statement or, if allowed and equivalent, its converse."""
     turn = allowed and statement.convertible and rng.random() < 0.5
     return statement.converse() if turn else statement
 
@@ -138,9 +138,10 @@ def _turned(rng: random.Random, statement: CategoricalStatement, allowed: bool) 
 def _distractor(
     rng: random.Random, derived: list[CategoricalStatement], fresh: str, other: str, contrary: bool
 ) -> CategoricalStatement:
-    """A premise about a fresh term from which nothing follows. It contradicts nothing, as a fresh term may be empty.
+    """A distractor: a premise about a fresh term from which nothing follows.
 
-    A contrary one denies the conclusion's predicate of the fresh term, or affirms it where the conclusion denies it.
+    It contradicts nothing, because a fresh term may be empty. A contrary distractor denies the conclusion's predicate
+    of the fresh term, or affirms it if the conclusion denies it.
     """
     goal = derived[-1]
     if contrary:
@@ -154,8 +155,8 @@ def _distractor(
 
 
 def _question(rng: random.Random, conclusion: CategoricalStatement) -> tuple[str, dict[str, Slot], str]:
-    """The kind of question, what it names, and the answer."""
-    # A statement that can be converted would be one of two right answers.
+    """The kind of question, its slots, and the answer."""
+    # A convertible statement would be one of two right answers.
     if rng.random() < 0.3 and not conclusion.convertible:
         universal, particular = sorted((conclusion, ~conclusion), key=str)
         asked: dict[str, Slot] = {

@@ -1,8 +1,8 @@
 """Program tracing: a short program of labelled lines is run by hand.
 
 A trace has one line for each event, after the calculation that the event needs; its last line repeats the value that
-is asked for. Programs are in the language of `tuili.steps`: assignments, `if`, `for`, `while`, one statement a line.
-They are drawn and run here; whether a trace follows its program is left to the checker.
+is asked for. Programs are in the language of `tuili.steps`: assignments, `if`, `for`, `while`, one statement per line.
+This module draws and runs programs; the checker decides whether a trace follows its program.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ COMPARE: Mapping[str, Callable[[int, int], bool]] = {
     "==": operator.eq,
 }
 MAX_VALUE = 999
-"""The largest value of a variable; a `while` loop also ends after at most that many rounds."""
+"""The largest value of a variable, and the largest number of rounds of a `while` loop."""
 EVENTS_BY_LEVEL = {1: (3, 4), 2: (5, 7), 3: (9, 14), 4: (14, 20), 5: (20, 28)}
 """The smallest and the largest number of events in a trace."""
 
 
 class TooHard(TuiliError):
-    """A drawn program is too long, or its numbers leave the range that is easy to calculate with."""
+    """A drawn program is too long, or its numbers are outside the range that is easy to calculate with."""
 
 
 def _value(operand: str | int, values: Bindings) -> int:
@@ -50,7 +50,7 @@ def _value(operand: str | int, values: Bindings) -> int:
 
 @dataclass(frozen=True)
 class Expression:
-    """Operands joined by operators. `*`, `mod` and `div` come first, so that it is evaluated from the left."""
+    """Operands joined by operators. `*`, `mod` and `div` come first, so that evaluation runs from left to right."""
 
     first: str | int
     rest: tuple[tuple[str, str | int], ...] = ()
@@ -59,7 +59,7 @@ class Expression:
         return "".join([str(self.first), *(f" {op} {operand}" for op, operand in self.rest)])
 
     def forms(self, values: Bindings) -> list[str]:
-        """The expression with the values of its variables, then with one operator less each time, down to its value.
+        """The expression with the values of its variables, then with one operator fewer each time, down to its value.
 
         Raises `TooHard` for a product or a value that is too large, and for a value below 0.
         """
@@ -79,7 +79,7 @@ class Expression:
 
 @dataclass(frozen=True)
 class Assign:
-    """`x = y + 2`, or `x += 2` for `x = x + 2` where it is `augmented`."""
+    """`x = y + 2`, or `x += 2` for `x = x + 2` if it is `augmented`."""
 
     target: str
     expression: Expression
@@ -92,7 +92,7 @@ class Assign:
         return f"{self.target} = {self.expression}"
 
     def run(self, values: Bindings, label: str) -> Iterator[str]:
-        """Yield the calculation, `y - 5 = 12 - 5 = 7`, where there is one, and then the event, `x = 7`."""
+        """Yield the calculation, `y - 5 = 12 - 5 = 7`, if there is one, and then the event, `x = 7`."""
         forms = list(dict.fromkeys([str(self.expression), *self.expression.forms(values)]))
         values[self.target] = int(forms[-1])
         if len(forms) > 1:
@@ -102,7 +102,7 @@ class Assign:
 
 @dataclass(frozen=True)
 class Condition:
-    """A comparison of an expression with a number or variable."""
+    """A comparison of an expression with a number or a variable."""
 
     left: Expression
     relation: str
@@ -112,7 +112,7 @@ class Condition:
         return f"{self.left} {self.relation} {self.right}"
 
     def decide(self, values: Bindings) -> tuple[bool, str]:
-        """Whether it holds, and the line that says so."""
+        """Whether the condition holds, and the line that says so."""
         right = _value(self.right, values)
         forms = self.left.forms(values)
         holds = COMPARE[self.relation](int(forms[-1]), right)
@@ -195,12 +195,12 @@ def run_program(program: Mapping[str, Statement], limit: int) -> tuple[list[str]
 
 
 def trace_events(lines: Sequence[str]) -> list[str]:
-    """The lines of a trace that are events of its program. The others are calculations."""
+    """The lines of a trace that are events of its program; the other lines are calculations."""
     return [line for line in lines if ": " in line]
 
 
 class ProgramWriter:
-    """Draws the statements of one program over a few variables."""
+    """Draws the statements of one program with a few variables."""
 
     def __init__(self, rng: random.Random, level: int) -> None:
         self._rng = rng
@@ -217,7 +217,7 @@ class ProgramWriter:
         return self._rng.choice(self.known) if self._rng.random() < 0.5 else self._rng.randint(2, 9)
 
     def assignment(self, fresh: bool = False, extra: tuple[str, ...] = ()) -> Assign:
-        """An assignment of a calculation to a variable, which may be a new one if `fresh`.
+        """An assignment of a calculation to a variable; if `fresh`, the variable may be new.
 
         Variables in `extra` are preferred as operands.
         """
@@ -240,7 +240,7 @@ class ProgramWriter:
         return Assign(target, Expression(source, rest))
 
     def condition(self) -> Condition:
-        """A comparison of a variable with another one or with a number from 5 to 30."""
+        """A comparison of a variable with another variable or with a number from 5 to 30."""
         rng = self._rng
         if len(self.known) > 1 and rng.random() < 0.3:
             left, right = rng.sample(self.known, 2)
@@ -252,7 +252,7 @@ class ProgramWriter:
         return If(self.condition(), self.assignment())
 
     def counting_loop(self, rounds: int) -> For:
-        """A `for` loop of some rounds. From level 4 on its body may be conditional."""
+        """A `for` loop with this many rounds. From level 4 on, its body may be conditional."""
         rng = self._rng
         start = rng.randint(0, 5)
         change = self.assignment(extra=("i",))
@@ -278,7 +278,7 @@ class ProgramWriter:
         return While(Condition(Expression(target), ">", rng.randint(4, 9)), Assign(target, down, augmented=True))
 
     def program(self) -> list[Statement]:
-        """A whole program of the level."""
+        """A whole program for the level."""
         rng = self._rng
         match self._level:
             case 1:
@@ -313,14 +313,14 @@ def _targets(statement: Statement) -> list[str]:
 
 
 def _in_table(step: str, level: int) -> bool:
-    """Whether all factors in a step have one digit, or from level 2 on one digit and zeros, such as 20 or 300."""
+    """Whether all factors in a step have one digit or, from level 2 on, one digit followed by zeros, as 20 or 300."""
     factors = [text for pair in re.findall(r"(\d+) \* (\d+)", step) for text in pair]
     return all(len(factor if level == 1 else factor.rstrip("0")) <= 1 for factor in factors)
 
 
 @domain("tracing", phase=3)
 class Tracing:
-    """Straight lines at level 1, branches at 2, a `for` loop at 3, a `while` loop too at 4, all at 5."""
+    """Straight-line programs at level 1, branches at 2, a `for` loop at 3, also a `while` loop at 4, all at 5."""
 
     def sample(self, rng: random.Random, level: int) -> Content:
         low, high = EVENTS_BY_LEVEL[level]

@@ -1,8 +1,8 @@
 """Word problems: short stories from everyday life, with one elementary calculation in each step.
 
-There are six types of story, and a story has as many calculations as its level asks for. From level 3 on there are
-also sentences whose numbers do not matter. The answer is a whole number. Each sentence is a clause; its words are left
-to the forms.
+There are six types of story, and a story has as many calculations as its level requires. From level 3 on, there are
+also sentences whose numbers do not matter. The answer is a whole number. Each sentence is a clause; the forms have its
+words.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _people(names: Sequence[str]) -> Clauses:
 
 @dataclass
 class Story:
-    """The sentences of a story in their order, its question, and the steps that lead to the answer."""
+    """The sentences of a story in order, its question, and the steps that lead to the answer."""
 
     kind: str
     sentences: list[Clause]
@@ -42,20 +42,20 @@ class Story:
     question: Clause = field(default_factory=lambda: _told(""))
     answer: int = 0
     ordered: bool = True
-    """Whether the sentences can be told in no other order."""
+    """Whether the sentences must keep their order."""
 
 
 StoryTemplate: TypeAlias = Callable[[random.Random, int], Story | None]
-"""Draws a story with the given number of calculations. None where a division of the drawn numbers leaves a rest."""
+"""Draws a story with the given number of calculations. None if a division of the drawn numbers leaves a remainder."""
 
 
 def _number(rng: random.Random, operations: int) -> int:
-    """The number that a story starts with: 11 to 99 in short stories, 50 to 400 in long ones."""
+    """The first number of a story: 11 to 99 in short stories, 50 to 400 in long ones."""
     return rng.randint(11, 99) if operations < 4 else rng.randint(50, 400)
 
 
 def _holdings(rng: random.Random, operations: int) -> Story | None:
-    """The number of one person's things changes by one event after the other."""
+    """A sequence of events changes the number of one person's things."""
     name, other = rng.sample(FIRST_NAMES, 2)
     things, count = rng.choice(THINGS), _number(rng, operations)
     story = Story("holdings", [_told("has", name=name, count=count, things=things)])
@@ -111,7 +111,7 @@ def _holdings(rng: random.Random, operations: int) -> Story | None:
 
 
 def _backwards(rng: random.Random, operations: int) -> Story | None:
-    """The last number is given and the first one is asked for: the events are undone, from the last to the first."""
+    """The last number is given and the first is asked for: the steps undo the events, from the last to the first."""
     name, other = rng.sample(FIRST_NAMES, 2)
     things, start = rng.choice(THINGS), _number(rng, operations)
     count, events = start, []
@@ -140,7 +140,7 @@ def _backwards(rng: random.Random, operations: int) -> Story | None:
 
 
 def _comparison(rng: random.Random, operations: int) -> Story | None:
-    """Each person has more or fewer things than an earlier one, or a multiple; at the end they are added up."""
+    """Each person has more or fewer things than an earlier person, or a multiple; the end asks for the sum."""
     relations = max(1, operations // 2)
     names, things = rng.sample(FIRST_NAMES, relations + 1), rng.choice(THINGS)
     counts = [rng.randint(11, 60)]
@@ -183,7 +183,7 @@ def _comparison(rng: random.Random, operations: int) -> Story | None:
 
 
 def _shopping(rng: random.Random, operations: int) -> Story | None:
-    """The cost of several things; in longer stories also a discount or the change from a sum of money."""
+    """The cost of several things; longer stories add a discount or the change from a sum of money."""
     kinds = (operations + 1) // 2 if operations <= 6 else (operations - 1) // 2
     further = operations - (2 * kinds - 1)
     name, things = rng.choice(FIRST_NAMES), rng.sample(THINGS, kinds)
@@ -220,7 +220,7 @@ def _shopping(rng: random.Random, operations: int) -> Story | None:
 
 
 def _work(rng: random.Random, operations: int) -> Story | None:
-    """People make things at a steady rate; in longer stories the things are packed and the packs sold."""
+    """People make things at a constant rate; in longer stories the things are packed and the packs sold."""
     workers = max(1, operations // 2)
     further = operations - (2 * workers - 1)
     names, things, place = rng.sample(FIRST_NAMES, workers), rng.choice(THINGS), rng.choice(PLACES)
@@ -254,7 +254,7 @@ def _work(rng: random.Random, operations: int) -> Story | None:
 
 
 def _ages(rng: random.Random, operations: int) -> Story | None:
-    """Each age is given relative to another one; the last person's age some years from now is asked for."""
+    """Each age is given relative to another age; the question asks for the last person's age some years from now."""
     names, age, ages = rng.sample(FIRST_NAMES, operations), rng.randint(8, 40), []
     story = Story("ages", [_told("aged", name=names[0], age=age)], ordered=False)
     for name, whom in zip(names[1:], names, strict=False):
@@ -286,14 +286,14 @@ TEMPLATES_BY_LEVEL: dict[int, tuple[StoryTemplate, ...]] = {
 
 
 def _distraction(rng: random.Random) -> Clause:
-    """A true sentence with a number that no question asks for."""
+    """A distractor: a true sentence with a number that no question needs."""
     number, place = rng.randint(2, 60), rng.choice(PLACES)
     return _told(rng.choice(DISTRACTIONS), place=place, number=number)
 
 
 @domain("word_problems", phase=2)
 class WordProblems:
-    """Stories of 1 or 2 calculations at level 1, and of 8 or 9 at level 5."""
+    """Stories with 1 or 2 calculations at level 1, and with 8 or 9 at level 5."""
 
     def sample(self, rng: random.Random, level: int) -> Content:
         story = None

@@ -1,1 +1,1 @@
-"""Errors in right chains of steps: training data for the verifier, and tests of whatever judges a chain."""
+"""Puts errors into right chains of steps: training data for the verifier, and tests for anything that judges chains."""

@@ -1,6 +1,6 @@
-"""Errors carried on: the later steps, their written working and the answer, worked out from a wrong number.
+"""Carries errors forward: works out the later steps, their written working and the answer from a wrong number.
 
-Changes of a single line are left to `rewriting`, the choice of errors to `slips`, `mixups` and `gaps`.
+`rewriting` changes single lines; `slips`, `mixups` and `gaps` choose the errors.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _WORKINGS: Mapping[str, tuple[Callable[[int, int], list[str]], ...]] = {
 
 
 def is_new(number: str, problem: Problem, at: int) -> bool:
-    """Whether a number occurs first in step `at` or its working, so that later steps can only take it from there."""
+    """Whether a number first occurs in step `at` or its working, so later steps can only take it from there."""
     start = at - len(_working_before(problem.steps[:at], problem.steps[at]))
     return all(number not in numbers(text) for text in (problem.prompt, *problem.steps[:start]))
 
 
 def carried(problem: Problem, at: int, line: str) -> MutatedChain | None:
-    """The chain with another line at step `at`, whose result is carried on to the later steps and the answer.
+    """The chain with another line at step `at`, whose result is carried forward to the later steps and the answer.
 
-    The later steps are worked out anew, with their written working. None where a result would have another form (a
-    fraction, a negative length), because a solver would notice that.
+    The later steps and their written working are recalculated. None if a result would have another form (a fraction, a
+    negative length), because a solver would notice that.
     """
     before = list(problem.steps[:at])
     _rework(before, problem.steps[at], line)
@@ -47,16 +47,16 @@ def carried(problem: Problem, at: int, line: str) -> MutatedChain | None:
 
 
 def misread(problem: Problem, number: str, other: str) -> MutatedChain | None:
-    """The chain of a solver who reads `other` for `number` in the prompt. None as for `carried`."""
+    """The chain of a solver who reads `other` for `number` in the prompt. None in the same cases as `carried`."""
     return _continued(problem, 0, [], {number: other}, frozenset())
 
 
 def _continued(
     problem: Problem, at: int, steps: list[str], changes: dict[str, str], facts: Collection[str]
 ) -> MutatedChain | None:
-    """The given steps, then those of the problem from `at` on, with the numbers in `changes` replaced.
+    """The given steps, then the problem's steps from `at` on, with the numbers in `changes` replaced.
 
-    Adds to `changes` the numbers that become others in these steps.
+    Adds to `changes` the numbers that change in these steps.
     """
     for i, line in enumerate(problem.steps[at:], at):
         is_stated = IMPLIES in line or line in facts
@@ -66,7 +66,7 @@ def _continued(
         if not is_stated and new != line:
             learned = _result_changes(line, new)
             if not all(number in changes or is_new(number, problem, i) for number in learned):
-                return None  # the right number also comes from elsewhere, and nothing tells which one a later step has
+                return None  # the right number also occurs elsewhere, and nothing says which one a later step uses
             changes.update(learned)
         _rework(steps, line, new)
         steps.append(new)
@@ -74,20 +74,20 @@ def _continued(
 
 
 def _result_changes(line: str, new: str) -> dict[str, str]:
-    """The numbers of a line's result that are others in the new line."""
+    """The numbers in a line's result that differ in the new line."""
     pairs = zip(numbers(line[result_start(line) :]), numbers(new[result_start(new) :]), strict=False)
     return {number: other for number, other in pairs if number != other}
 
 
 def _inferred(line: str, changes: Mapping[str, str], facts: Collection[str]) -> str:
-    """An inference or a restated fact with changed numbers. Facts stay as they are."""
+    """An inference or a restated fact with changed numbers. Facts stay unchanged."""
     premises, mark, conclusion = line.rpartition(IMPLIES)
     kept = [text if text in facts else substituted(text, changes) for text in premises.split(", ")]
     return ", ".join(kept) + mark + (conclusion if line in facts else substituted(conclusion, changes))
 
 
 def _calculated(line: str, changes: Mapping[str, str]) -> str | None:
-    """A calculation with changed numbers and the result that follows from them. None as for `recalculated`."""
+    """A calculation with changed numbers and the resulting value. None in the same cases as `recalculated`."""
     start = result_start(line)
     if not numbers(line[:start]):
         return line[:start] + substituted(line[start:], changes)
@@ -96,7 +96,7 @@ def _calculated(line: str, changes: Mapping[str, str]) -> str | None:
 
 
 def _rework(steps: list[str], line: str, new: str) -> None:
-    """Replace the working of the old line's operation, at the end of the steps, by that of the new line's."""
+    """Replace the working of the old line's operation, at the end of the steps, with that of the new line's."""
     old, now = _OPERATION.search(line), _OPERATION.search(new)
     working = _working_before(steps, line)
     if old is None or not working or (now and now[0] == old[0]):
@@ -106,7 +106,7 @@ def _rework(steps: list[str], line: str, new: str) -> None:
 
 
 def _working_before(steps: Sequence[str], line: str) -> list[str]:
-    """The lines at the end of the steps that are the working of the next line's operation."""
+    """The last lines of the steps, if they are the working of the next line's operation."""
     operation = _OPERATION.search(line)
     ways = _WORKINGS[operation[2]] if operation else ()
     workings = (_working(way, operation) for way in ways if operation)

@@ -1,7 +1,6 @@
 """Fallacies: conclusions that do not follow, and inferences that lack a premise.
 
-Each function yields changed chains of a problem in random order. Whether a changed chain is wrong is left to
-`mutations`.
+Each function yields changed chains of a problem in random order. `mutations` decides whether a changed chain is wrong.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def opposite_answer(answer: str) -> str | None:
 
 
 def negated_conclusion(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """The opposite is concluded, and the later steps and the answer go on from it."""
+    """A step concludes the opposite, and the later steps and the answer continue from it."""
     for at, premises, conclusion in _inferences(problem, rng):
         options = negations(conclusion)
         for negation in rng.sample(options, len(options)):
@@ -41,7 +40,7 @@ def negated_conclusion(problem: Problem, rng: random.Random) -> Iterator[Mutated
 
 
 def converse(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """`B -> A` is concluded for `A -> B`, or `all b are a` for `all a are b`, and the later steps go on from it."""
+    """A step concludes `B -> A` for `A -> B`, or `all b are a` for `all a are b`; later steps continue from it."""
     for at, premises, conclusion in _inferences(problem, rng):
         match parse_statement(conclusion):
             case terms.Binary(op="->", left=left, right=right):
@@ -54,7 +53,7 @@ def converse(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
 
 
 def overgeneralised(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """More is concluded than follows (`all` for `some`, `no` for `some are not`), and the later steps go on from it."""
+    """A step concludes too much (`all` for `some`, `no` for `some are not`), and later steps continue from it."""
     for at, premises, conclusion in _inferences(problem, rng):
         statement = parse_statement(conclusion)
         if isinstance(statement, terms.Categorical) and statement.quantifier == "some":
@@ -63,7 +62,7 @@ def overgeneralised(problem: Problem, rng: random.Random) -> Iterator[MutatedCha
 
 
 def wrong_rule(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A premise and something known before are joined by a false rule, such as affirming the consequent."""
+    """A false rule, such as affirming the consequent, combines a premise with a statement that is already known."""
     facts = premises_of(problem)
     for at in shuffled(rng, len(problem.steps)):
         if IMPLIES not in problem.steps[at]:
@@ -74,13 +73,13 @@ def wrong_rule(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
             options = _leaps(parse_statement(known), parse_statement(fact))
             for conclusion, opposite in rng.sample(options, len(options)):
                 line = f"{known}, {fact}{IMPLIES}"
-                # A conclusion that the premises refute is a `negated_conclusion` and no false rule.
+                # A conclusion that the premises refute is a `negated_conclusion`, not a false rule.
                 if not _follows(line + conclusion) and not _follows(line + opposite):
                     yield replaced(problem, at, line + conclusion)
 
 
 def missing_premise(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """An inference is written without one of its premises."""
+    """An inference lacks one of its premises."""
     for at, premises, conclusion in _inferences(problem, rng):
         parts = premises.split(", ")
         for i in shuffled(rng, len(parts) if len(parts) > 1 else 0):
@@ -96,7 +95,7 @@ def _inferences(problem: Problem, rng: random.Random) -> Iterator[tuple[int, str
 
 
 def _with_conclusion(problem: Problem, at: int, premises: str, conclusion: str, other: str) -> MutatedChain:
-    """The chain with another conclusion in one step, and in the premises of later steps."""
+    """The chain with another conclusion in one step and in the premises of later steps."""
     steps = list(replaced(problem, at, premises + IMPLIES + other).steps)
     for i in range(at + 1, len(steps)):
         before, mark, after = steps[i].rpartition(IMPLIES)
@@ -106,7 +105,7 @@ def _with_conclusion(problem: Problem, at: int, premises: str, conclusion: str, 
 
 
 def negations(conclusion: str) -> list[str]:
-    """Statements that contradict a conclusion or are contrary to it. None for an equation, a comparison or prose."""
+    """Statements that contradict a conclusion or are contrary to it; none for an equation, a comparison or prose."""
     try:
         statement = parse_statement(conclusion)
     except Unreadable:
@@ -133,7 +132,7 @@ def _negated(term: terms.Term) -> terms.Term:
 
 
 def _leaps(known: terms.Term, fact: terms.Term) -> list[tuple[str, str]]:
-    """False conclusions from two statements with something in common, each with its opposite."""
+    """False conclusions from two statements that share a term, each with its opposite."""
     match known, fact:
         case terms.Categorical(), terms.Categorical():
             first, second = {known.subject, known.predicate}, {fact.subject, fact.predicate}

@@ -1,7 +1,6 @@
-"""Gaps in a chain: a step is left out or comes too early, the chain ends too soon, or the answer is another one.
+"""Gaps in a chain: a step is missing or comes too early, the chain ends too soon, or the answer is replaced.
 
-Each function yields changed chains of a problem in random order. Whether a changed chain is wrong is left to
-`mutations`.
+Each function yields changed chains of a problem in random order. `mutations` decides whether a changed chain is wrong.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from tuili.tasks.problem import Problem
 
 
 def dropped_step(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A step is left out. The later steps still rest on it, or go on from the number that it should have changed."""
+    """A step is left out. Later steps still rest on it, or continue with the number that it should have changed."""
     for at in shuffled(rng, max(len(problem.steps) - 1, 0)):
         yield MutatedChain((*problem.steps[:at], *problem.steps[at + 1 :]), problem.answer)
         step = problem.steps[at]
@@ -40,14 +39,14 @@ def dropped_step(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]
 
 
 def swapped_steps(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A step is exchanged with the next one, which may rest on it."""
+    """A step swaps places with the next one, which may rest on it."""
     for at in shuffled(rng, max(len(problem.steps) - 1, 0)):
         first, second = problem.steps[at : at + 2]
         yield MutatedChain((*problem.steps[:at], second, first, *problem.steps[at + 2 :]), problem.answer)
 
 
 def premature_end(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """The chain breaks off. Its last result is taken as the answer; an answer that is no number is guessed."""
+    """The chain breaks off. Its last result becomes the answer; an answer that is not a number is guessed."""
     asked = numbers(problem.answer)
     for length in shuffled(rng, len(problem.steps)):
         steps = problem.steps[:length]

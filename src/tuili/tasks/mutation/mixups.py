@@ -1,7 +1,6 @@
-"""Mix-ups in a line: an operator, an operand, a relation, a unit or a name is written in the place of another.
+"""Mix-ups in a line: one operator, operand, relation, unit or name is written instead of another.
 
-Each function yields changed chains of a problem in random order. Whether a changed chain is wrong is left to
-`mutations`.
+Each function yields changed chains of a problem in random order. `mutations` decides whether a changed chain is wrong.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ _SIZES = (
 
 
 def wrong_operator(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """Another operator is written before the right result, or the result of another operator after the right one."""
+    """A wrong operator with the right result, or the right operator with the result of a wrong one."""
     for at, line in _other_operators(problem, rng):
         step, calculated = problem.steps[at], recalculated(line)
         if calculated is not None and rng.random() < 0.5:
@@ -52,7 +51,7 @@ def wrong_operator(problem: Problem, rng: random.Random) -> Iterator[MutatedChai
 
 
 def wrong_operation(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """An operation is done that the problem does not ask for; it is done rightly, and later steps go on from it."""
+    """A step does an operation that the problem does not need, correctly, and later steps continue from its result."""
     for at, line in _other_operators(problem, rng):
         old, new = result(problem.steps[at]), recalculated(line)
         if not old or not new or old == result(new) or not all(is_new(part, problem, at) for part in numbers(old)):
@@ -63,7 +62,7 @@ def wrong_operation(problem: Problem, rng: random.Random) -> Iterator[MutatedCha
 
 
 def swapped_operands(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """The operands of a difference, quotient or remainder are exchanged, or the two numbers of `C` or `P`."""
+    """The operands of a difference, quotient or remainder, or the two numbers of `C` or `P`, are swapped."""
     for at, match in _places(problem, rng, _ORDERED):
         first, middle, second = (group for group in match.groups() if group is not None)
         yield replaced(problem, at, _with(match, second + middle + first))
@@ -76,7 +75,7 @@ def flipped_comparison(problem: Problem, rng: random.Random) -> Iterator[Mutated
 
 
 def wrong_unit(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A unit is replaced by another one, in a step and, where the step's result is the answer, in the answer."""
+    """A unit is replaced in a step and, if the step's result is the answer, in the answer."""
     written = sorted({unit for text in (problem.prompt, *problem.steps) for _, unit in _units(text)})
     for at in shuffled(rng, len(problem.steps)):
         step = problem.steps[at]
@@ -92,7 +91,7 @@ def wrong_unit(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
 
 
 def swapped_names(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """Two names in a conclusion or a calculation are exchanged, or one is replaced by another name of the problem."""
+    """Two names in a conclusion or a calculation are swapped, or one is replaced by another name of the problem."""
     known = sorted(problem_names(problem))
     for at in shuffled(rng, len(problem.steps)):
         step = problem.steps[at]
@@ -110,7 +109,7 @@ def _other_operators(problem: Problem, rng: random.Random) -> Iterator[tuple[int
 
 
 def _places(problem: Problem, rng: random.Random, pattern: re.Pattern[str]) -> Iterator[tuple[int, re.Match[str]]]:
-    """Yield the matches of a pattern, with the numbers of their steps. Of an inference only the conclusion counts."""
+    """Yield the matches of a pattern with the indices of their steps. In an inference only the conclusion counts."""
     for at in shuffled(rng, len(problem.steps)):
         step = problem.steps[at]
         matches = list(pattern.finditer(step, result_start(step) if IMPLIES in step else 0))
@@ -118,12 +117,12 @@ def _places(problem: Problem, rng: random.Random, pattern: re.Pattern[str]) -> I
 
 
 def _with(match: re.Match[str], text: str) -> str:
-    """The line of a match with another text in the place of the match."""
+    """The line of a match, with the match replaced by another text."""
     return match.string[: match.start()] + text + match.string[match.end() :]
 
 
 def _exchanged(line: str, start: int, name: str, other: str) -> str:
-    """The line with two names exchanged from `start` on."""
+    """The line with two names swapped from `start` on."""
     both = {name: other, other: name}
     return line[:start] + _NAME.sub(lambda match: both.get(match[0], match[0]), line[start:])
 
@@ -139,7 +138,7 @@ def _units(text: str) -> list[tuple[int, str]]:
 
 
 def _similar(unit: str) -> list[str]:
-    """Units that are similar to a unit: of another size, or with another power."""
+    """Units similar to a unit: of another size or with another power."""
     sizes = next((scale for scale in _SIZES if unit in scale), ())
     symbol, _, power = unit.partition("^")
     powers = [symbol, f"{symbol}^2", f"{symbol}^3"] if symbol in _SIZES[0] and (power or symbol == unit) else []

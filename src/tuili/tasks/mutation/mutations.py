@@ -1,7 +1,7 @@
-"""Mutants: wrong chains of reasoning made from right ones, with a label of the exact checker on each step.
+"""Mutants: wrong chains of reasoning made from right ones, with the exact checker's label on each step.
 
-A mutant has one error of a named kind. A chain that stays right by accident is no mutant, nor is one with a step before
-the error that the checker cannot decide. How errors are made is left to `slips`, `mixups`, `fallacies` and `gaps`.
+A mutant has one error of a named kind. A chain is not a mutant if it stays right by accident, or if the checker cannot
+decide a step before the error. `slips`, `mixups`, `fallacies` and `gaps` make the errors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tuili.tasks.problem import Problem
 from tuili.tasks.scoring import same_answer
 
 MAX_CHANGED_CHAINS = 24
-"""Changed chains that are checked before a kind of error counts as one that does not apply to a problem."""
+"""How many changed chains are checked before a kind of error counts as not applicable to a problem."""
 
 _MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
     {
@@ -94,7 +94,7 @@ def candidates(problem: Problem, kind: str, seed: int | str) -> Iterator[Mutant]
 
 
 def mutate(problem: Problem, kind: str, seed: int | str) -> Mutant | None:
-    """A mutant of a problem's chain, or None where the kind of error does not apply.
+    """A mutant of a problem's chain, or None if the kind of error does not apply.
 
     The same problem, kind and seed give the same mutant everywhere. All steps before its `first_error` are valid.
     Raises `InputError` for an unknown kind.
@@ -107,9 +107,9 @@ def mutate(problem: Problem, kind: str, seed: int | str) -> Mutant | None:
 
 
 def mutants(problem: Problem, seed: int, count: int) -> list[Mutant]:
-    """Up to `count` different mutants of a problem. The kinds of errors that apply take turns in random order.
+    """Up to `count` different mutants of a problem. The applicable kinds of errors take turns in random order.
 
-    There are fewer where a whole turn gives no new mutant. Raises `InputError` for a negative count.
+    There are fewer if a whole turn gives no new mutant. Raises `InputError` for a negative count.
     """
     if count < 0:
         raise InputError(f"count {count} is negative: use 0 or more")

@@ -1,7 +1,7 @@
-"""What the chain of a problem rests on: its premises as statements, and the names in them.
+"""The premises of a problem's chain, as statements, and the names in them.
 
-The checker reads premises from a prompt only where they are written as statements. Most prompts say them in words, so
-they are also taken from the chain: what an inference rests on, and no step before it has shown.
+The checker reads premises from a prompt only if they are written as statements. Most prompts state them in words, so
+they are also taken from the chain: the premises of an inference that no earlier step has shown.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tuili.tasks.problem import Problem
 
 
 def premises_of(problem: Problem) -> list[str]:
-    """The statements that are given: those that the checker reads, then those that the chain takes from the prompt."""
+    """The given statements: those that the checker reads, then those that the chain takes from the prompt."""
     context = problem.context
     read = [*(context.facts[label] for label in context.statements), *context.unlabelled]
     return list(dict.fromkeys([*read, *(text for text in _taken(problem) if _statement(text) is not None)]))

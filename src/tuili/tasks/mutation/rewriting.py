@@ -1,7 +1,7 @@
 """A line of a chain as text: its numbers, its result, and the same line with other numbers.
 
-A line is edited in place and not printed anew, so that a changed line is written like the others. Changes of the
-lines after it are left to `carrying`, the choice of errors to `slips`, `mixups`, `fallacies` and `gaps`.
+A line is edited in place, not printed again, so that a changed line keeps the style of the others. `carrying` changes
+the lines after it; `slips`, `mixups`, `fallacies` and `gaps` choose the errors.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class MutatedChain(NamedTuple):
 
 
 Mutation: TypeAlias = Callable[[Problem, random.Random], Iterator[MutatedChain]]
-"""Yields changed chains of a problem in random order. Each has an error of one kind, or by accident none."""
+"""Yields changed chains of a problem in random order. Each has an error of one kind, or by accident no error."""
 
 
 def shuffled(rng: random.Random, size: int) -> list[int]:
@@ -44,38 +44,38 @@ def shuffled(rng: random.Random, size: int) -> list[int]:
 
 
 def result_start(line: str) -> int:
-    """Where the result of a line begins: its conclusion, or what follows the last `=`. 0 for a line without either."""
+    """Where the result of a line begins: its conclusion, or the text after the last `=`. 0 for a line with neither."""
     mark = IMPLIES if IMPLIES in line else EQUALS
     at = line.rfind(mark)
     return at + len(mark) if at >= 0 else 0
 
 
 def result(line: str) -> str | None:
-    """The result of a calculation where that is a single value, such as `24 cm` or `true`, else None."""
+    """The result of a calculation if it is a single value, such as `24 cm` or `true`, else None."""
     text = line[result_start(line) :]
     return text if IMPLIES not in line and result_start(line) and _literal(text) is not None else None
 
 
 @lru_cache(maxsize=1024)
 def numbers(text: str) -> tuple[str, ...]:
-    """The numbers in a text, as they are written there."""
+    """The numbers in a text, as written."""
     return tuple(NUMBER.findall(text))
 
 
 def same_form(text: str, other: str) -> bool:
-    """Whether two values differ in digits alone: both have the same sign and unit, and both or neither are whole."""
+    """Whether two values differ only in digits: they have the same sign and unit, and both or neither are whole."""
     return _form(text) == _form(other)
 
 
 def replaced(problem: Problem, at: int, line: str) -> MutatedChain:
-    """The chain of a problem with another line in one place."""
+    """The chain of a problem with one line replaced."""
     return MutatedChain((*problem.steps[:at], line, *problem.steps[at + 1 :]), problem.answer)
 
 
 def recalculated(line: str) -> str | None:
-    """A calculation with every part after the first one set to the first one's value.
+    """A calculation with every later part set to the value of the first part.
 
-    None where that value cannot be worked out, or cannot be written in the same form.
+    None if that value cannot be worked out, or cannot be written in the same form.
     """
     label = _LABEL.match(line)
     start = label.end() if label else 0
@@ -90,13 +90,13 @@ def recalculated(line: str) -> str | None:
         parts[i] = render_value_like(value, term) if term is not None else _with_left_side(part, parts[i - 1])
         if _worth(parts[i]) != value or not same_form(part, parts[i]):
             return None
-    # What was reduced in a part of its own may need no reducing now: `10 / 14 = 5/7 = 5/7`.
+    # A value that a separate part reduced may need no reduction now: `10 / 14 = 5/7 = 5/7`.
     kept = [part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1]]
     return line[:start] + EQUALS.join(kept) if len(kept) > 1 else None
 
 
 def substituted(text: str, changes: Mapping[str, str]) -> str:
-    """A text in which the numbers in `changes` are replaced."""
+    """The text with the numbers in `changes` replaced."""
     return NUMBER.sub(lambda match: changes.get(match[0], match[0]), text)
 
 
@@ -107,7 +107,7 @@ def _form(text: str) -> str:
 
 
 def _with_left_side(part: str, before: str) -> str:
-    """A part with the value that its left operand has in the part before it: `72 / 2` after `9 * 8 / 2`."""
+    """A part whose left operand takes its value from the previous part: `72 / 2` after `9 * 8 / 2`."""
     left, *rest = part.rsplit(" ", 2)
     tail = part[len(left) :]
     value, term = _worth(before.removesuffix(tail)), _literal(left)
@@ -115,7 +115,7 @@ def _with_left_side(part: str, before: str) -> str:
 
 
 def _worth(text: str) -> Value | None:
-    """The value of a part. None where it holds names or has no value."""
+    """The value of a part. None if it contains names or has no value."""
     try:
         return evaluate(parse_statement(text))
     except StepFault:
@@ -123,7 +123,7 @@ def _worth(text: str) -> Value | None:
 
 
 def _literal(text: str) -> terms.Term | None:
-    """The term of a text that is a single value, else None."""
+    """The term of a text if it is a single value, else None."""
     try:
         term = parse_statement(text)
     except StepFault:

@@ -1,7 +1,6 @@
 """Slips in a result: a wrong digit, a result that is one off, a wrong sign; and misread numbers of the prompt.
 
-Each function yields changed chains of a problem in random order. Whether a changed chain is wrong is left to
-`mutations`.
+Each mutation yields changed chains of a problem in random order. `mutations` decides whether a changed chain is wrong.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ _LAST_WHOLE = re.compile(r"\d+(?=/|$)")
 
 
 def other_digit(number: str, rng: random.Random) -> list[str]:
-    """The number with one digit replaced or two neighbouring digits exchanged, in random order.
+    """The number with one digit replaced or two neighbouring digits swapped, in random order.
 
-    No digit in the last place is replaced by the next larger or smaller one, which is left to `one_off`.
+    The last digit is never replaced by the next larger or smaller one; `one_off` does that.
     """
     digits = [i for i, letter in enumerate(number) if letter.isdigit()]
     variants = [
@@ -50,7 +49,7 @@ def one_off(number: str, rng: random.Random) -> list[str]:
     if number.count("-") == 2:
         try:
             return [(date.fromisoformat(number) + timedelta(way)).isoformat() for way in ways]
-        except (ValueError, OverflowError):  # a date that the calendar does not have, or its first or last day
+        except (ValueError, OverflowError):  # a date that does not exist, or the calendar's first or last day
             return []
     last = _LAST_WHOLE.search(number)
     if last is None or "." in number:
@@ -73,7 +72,7 @@ def wrong_digit(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
 
 
 def carried_error(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A digit of a result is wrong, and the later steps and the answer go on from the wrong number."""
+    """A digit of a result is wrong, and the later steps and the answer use the wrong number."""
     for at, line, number in _edited_results(problem, rng, other_digit):
         chain = carried(problem, at, line) if is_new(number, problem, at) else None
         if chain is not None and chain != replaced(problem, at, line):
@@ -81,7 +80,7 @@ def carried_error(problem: Problem, rng: random.Random) -> Iterator[MutatedChain
 
 
 def off_by_one(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A result is one too large or too small. In half of the chains the later steps go on from it."""
+    """A result is one too large or too small. In half of the chains the later steps continue from it."""
     for at, line, number in _edited_results(problem, rng, one_off):
         goes_on = rng.random() < 0.5 and is_new(number, problem, at)
         yield (carried(problem, at, line) if goes_on else None) or replaced(problem, at, line)
@@ -95,10 +94,10 @@ def wrong_sign(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
 
 
 def copied_number(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A number of the prompt is misread or mistaken for another one of the prompt, and the chain goes on from that."""
+    """A number in the prompt is misread or confused with another one there, and the chain uses the wrong number."""
     given = numbers(problem.prompt)
     used = {number for step in problem.steps for number in numbers(step)}
-    # A number that occurs twice would change in both places, but a solver misreads one of them.
+    # A number that occurs twice would change in both places, but a solver misreads only one of them.
     readable = [number for number in dict.fromkeys(given) if given.count(number) == 1 and number in used]
     for number in rng.sample(readable, len(readable)):
         mistaken = [other for other in given if other != number and same_form(number, other)]
@@ -112,7 +111,7 @@ Edit = Callable[[str, random.Random], list[str]]
 
 
 def _edited_results(problem: Problem, rng: random.Random, edit: Edit) -> Iterator[tuple[int, str, str]]:
-    """Yield steps with one edited number in their result: the place, the new line and the number before the edit."""
+    """Yield steps with one edited number in the result: the index, the new line and the number before the edit."""
     for at in shuffled(rng, len(problem.steps)):
         step = problem.steps[at]
         start = result_start(step)

@@ -1,1 +1,1 @@
-"""Puts the contents of problems into words, by forms in data files, in English and Chinese."""
+"""Renders the contents of problems in English and Chinese, by forms in data files."""

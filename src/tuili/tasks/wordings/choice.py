@@ -1,6 +1,6 @@
-"""Which form puts a content into words: one that fits it, drawn from the forms of a wording.
+"""Chooses the form that words a content: a fitting one, drawn from the forms of a wording.
 
-What a form holds is left to `forms`.
+`forms` defines what a form holds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ E = TypeVar("E", bound=StrEnum)
 
 
 def known(kind: type[E], value: str) -> E:
-    """The member of an enumeration with a value. Raises `InputError`, in one line, for an unknown one."""
+    """The member of an enumeration with this value. Raises a one-line `InputError` for an unknown value."""
     try:
         return kind(value)
     except ValueError:
@@ -26,14 +26,14 @@ def known(kind: type[E], value: str) -> E:
 
 
 def is_unseen_form(domain: str, language: str, form: str) -> bool:
-    """Whether a form of a domain is one that is never trained on; not where there is no such form or language."""
+    """Whether a form of a domain is never used in training; False if there is no such form or language."""
     if language not in list(Language):
         return False
     return any(one.id == form for one in forms_of(domain, Language(language), Wording.UNSEEN))
 
 
 class FormChooser:
-    """Chooses forms of one domain, wording and language, or the one form that is named.
+    """Chooses among the forms of one domain, wording and language, or takes the one form that is named.
 
     Raises `InputError` for a form that does not exist, and for a content that no form of the wording fits.
     """
@@ -53,9 +53,9 @@ class FormChooser:
 
     @property
     def takes_own(self) -> bool:
-        """Whether a draft in words of the domain's own will do: not where another form is named.
+        """Whether a draft in the domain's own wording is accepted: it is not if another form is named.
 
-        Raises `InputError` where a domain with a wording of its own is asked for another one.
+        Raises `InputError` if a domain that words its own prompts is asked for another wording.
         """
         if self._named:
             return False
@@ -65,9 +65,9 @@ class FormChooser:
         return True
 
     def choose(self, kind: str, rng: random.Random) -> Form | None:
-        """A form for a content of a kind; None where a form is named that does not fit it.
+        """A form for a content of this kind; None if the named form does not fit it.
 
-        Where a form is named, `rng` is asked just as often, so that what follows draws the same.
+        `rng` is drawn from even if a form is named, so that later draws are the same in both cases.
         """
         drawn = rng.random()
         if self._named:

@@ -1,6 +1,6 @@
 """Dates, times of day and durations as people write them: exact inverses of `2024-03-01`, `14:30` and `2 h 5 min`.
 
-Each function is a filter of `filters`: it takes a text with such values and gives it with theirs in another notation.
+Each function is a filter of `filters`: it rewrites such values in a text in another notation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Filters of forms: what `{sum|compact}` or `{premises:plain|sentences}` make of a value.
+"""Filters of forms: they turn a value into text, as in `{sum|compact}` or `{premises:plain|sentences}`.
 
-A filter takes the text of a slot, or the texts of its clauses, and gives a text. The words of a language are left to
-`language`.
+A filter takes the text of a slot, or the texts of its clauses, and returns a text. `language` has the words of each
+language.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ def _capital(text: str, _: Language) -> str:
 
 
 def _singular(text: str, language: Language) -> str:
-    """`coin` of `coins`; Chinese has one form for both."""
+    """`coins` becomes `coin`; Chinese has one form for both."""
     return singular(text) if language is Language.EN else text
 
 
 def _indefinite(text: str, language: Language) -> str:
-    """`an ant` of `ants`; Chinese has no article."""
+    """`ants` becomes `an ant`; Chinese has no article."""
     one = _singular(text, language)
     article = "" if language is Language.ZH else "an " if one[:1].lower() in "aeiou" else "a "
     return article + one
 
 
 def _measure(text: str, language: Language) -> str:
-    """The measure word of a thing: `个`. Empty in English."""
+    """The measure word of a noun: `个`. Empty in English."""
     return lexicon(language).measures.get(text, "个") if language is Language.ZH else ""
 
 
@@ -54,18 +54,18 @@ _SPOKEN = {
 
 
 def _spoken(text: str, language: Language) -> str:
-    """An expression without brackets in words: `48 plus 27`, `48加27`."""
+    """An expression without brackets, in words: `48 plus 27`, `48加27`."""
     space = " " if language is Language.EN else ""
     return re.sub(r" ([-+*/]) ", lambda sign: f"{space}{_SPOKEN[language][sign[1]]}{space}", text)
 
 
 def _crossed(text: str, _: Language) -> str:
-    """With the signs of print: `48 × 27 ÷ 3`."""
+    """With the printed signs: `48 × 27 ÷ 3`."""
     return text.replace(" * ", " × ").replace(" / ", " ÷ ")
 
 
 def _term(text: str, language: Language) -> str:
-    """The word of the language for a term: `星期一` for `Monday`."""
+    """The language's word for a term: `星期一` for `Monday`."""
     return lexicon(language).terms.get(text, text)
 
 
@@ -87,7 +87,7 @@ TEXT_FILTERS: dict[str, TextFilter] = {
 
 
 def sentence(text: str, language: Language) -> str:
-    """A clause as a sentence of its own: with its end, unless it has one, and with a capital in English."""
+    """A clause as a sentence: with a full stop unless it has an end mark, and in English with a capital letter."""
     if language is Language.ZH:
         return text if text.endswith(("。", "？", "！", "。”", "？”", "！”")) else text + "。"
     return _capital(text, language) + ("" if text.endswith((".", "?", "!")) else ".")
@@ -121,13 +121,13 @@ LIST_FILTERS: dict[str, ListFilter] = {
     "sentences": _sentences,
 }
 LABELLED = "labelled"
-"""The filter that writes `P1: statement` on a line for each clause, which the checker reads as given."""
+"""The filter that writes each clause on a line as `P1: statement`; the checker reads these lines as given."""
 INLINE = "labelled_inline"
 """The same on one line: `P1: statement, P2: statement`."""
 GLOSSED = "glossed"
-"""The filter that writes `Sentence. P1: statement` on a line for each clause: its phrase, then its formal text."""
+"""The filter that writes each clause on a line as `Sentence. P1: statement`: its phrase, then its formal text."""
 LABELLING = (LABELLED, INLINE, GLOSSED)
 """The filters that show labels."""
 SHUFFLED = "shuffled"
-"""The filter that puts clauses into a random order, unless they are ordered."""
+"""The filter that shuffles clauses unless they are ordered."""
 FILTERS = frozenset({*TEXT_FILTERS, *LIST_FILTERS, *LABELLING, SHUFFLED})

@@ -1,8 +1,8 @@
-"""Files of forms in `forms/LANGUAGE`: `DOMAIN.yaml` (seen), and with the same name `.unseen`, `.independent`.
+"""Reads the files of forms in `forms/LANGUAGE`: `DOMAIN.yaml` (seen), `DOMAIN.unseen.yaml`, `DOMAIN.independent.yaml`.
 
-The independent ones are unseen too, and were first written by someone who had read none of the others. Files are read
-when needed. All values are texts (`yes` and `1:30` too). A wrong file is refused in one line with its place. Filling a
-form is left to `render`, the language of its text to `template`.
+The independent forms are unseen too, and were first written by someone who had read none of the others. Files are read
+on first use. All values are texts (`yes` and `1:30` too). A wrong file gives a one-line error with its place. `render`
+fills a form; `template` parses its text.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _SUFFIXES: Mapping[Wording, tuple[str, ...]] = {
     Wording.UNSEEN: (".unseen", ".independent"),
     Wording.ALL: (_MAIN, ".unseen", ".independent"),
 }
-"""What stands behind the domain in the names of a wording's files. The phrases of the main one serve the others too."""
+"""The suffixes of the domain in the file names of a wording. The other files also use the phrases of the main file."""
 MERGE = "<<"
-"""The key that takes over another mapping of the file: `<<: *plain`."""
+"""The key that merges another mapping of the file: `<<: *plain`."""
 Phrases = Mapping[str, Mapping[str, Template]]
 """Style → kind of clause → its phrase."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """One way to put contents of some kinds (all of them where `kinds` is empty) into words.
+    """One way to word contents of some kinds (of all kinds if `kinds` is empty).
 
-    `answer`: how the answer is written; None for the content's own. `place`: the file and the line.
+    `answer`: how the answer is written; None for the content's own answer. `place`: the file and the line.
     """
 
     id: str
@@ -50,13 +50,13 @@ class Form:
     place: str
 
     def fits(self, kind: str) -> bool:
-        """Whether the form puts contents of this kind into words."""
+        """Whether the form can word contents of this kind."""
         return not self.kinds or kind in self.kinds
 
 
 @cache
 def forms_of(domain: str, language: Language, wording: Wording, folder: Path = FORMS) -> tuple[Form, ...]:
-    """The forms of a domain in a language. Raises `InputError` for a wrong file; none where there is no file."""
+    """The forms of a domain in a language; none if there is no file. Raises `InputError` for a wrong file."""
     read = [_read(domain, language, suffix, folder) for suffix in _SUFFIXES[wording]]
     seen: dict[str, Form] = {}
     for form in (form for forms in read for form in forms):
@@ -84,13 +84,13 @@ def _read(domain: str, language: Language, suffix: str, folder: Path) -> tuple[F
 
 @cache
 def _main(domain: str, language: Language, folder: Path) -> tuple[tuple[Form, ...], Phrases]:
-    """The forms and phrases of a domain's main file; none where there is no file."""
+    """The forms and phrases of a domain's main file; none if there is no file."""
     path = folder / language / f"{domain}{_MAIN}.yaml"
     return read_forms(path, language) if path.exists() else ((), {})
 
 
 def read_forms(path: Path, language: Language) -> tuple[tuple[Form, ...], Phrases]:
-    """The forms of one file, still without phrases, and its phrases. Raises `InputError` with the file and the line."""
+    """The forms of one file, not yet with phrases, and its phrases. Raises `InputError` with the file and the line."""
     try:
         root = compose(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -166,9 +166,9 @@ def _slot_parts(template: Template) -> Iterator[SlotPart]:
 
 
 def _entries(path: Path, node: Node | None) -> Iterator[tuple[str, Node]]:
-    """The keys and values of a mapping, those that it takes over by `<<` first.
+    """The keys and values of a mapping, with those of a mapping merged by `<<` in its place.
 
-    Raises `InputError` for something else and for a key that stands twice.
+    Raises `InputError` if the node is not a mapping, and for a key that occurs twice.
     """
     if not isinstance(node, MappingNode):
         raise InputError(f"{_at(path, node) if node else f'{path}:1'}: must hold `key: value` lines")

@@ -1,6 +1,6 @@
-"""What a language has for the words of the domains: names, things, measure words and terms. `words/zh.yaml` holds them.
+"""A language's words for the domains: names, things, measure words and terms, from `words/zh.yaml`.
 
-Which word stands where is left to `render`.
+`render` decides where each word is used.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _SECTIONS = ("names", "terms", "measures")
 
 @dataclass(frozen=True)
 class Lexicon:
-    """The words of a language for English ones.
+    """A language's words for English words.
 
-    names: words that stand in steps too. terms: words of prompts and answers alone (`yes`, `Monday`). measures: the
-    measure word of a name of this language (`苹果` → `个`).
+    names: words that occur in steps too. terms: words that occur only in prompts and answers (`yes`, `Monday`).
+    measures: the measure word of a name in this language (`苹果` → `个`).
     """
 
     names: Mapping[str, str]
@@ -34,7 +34,7 @@ class Lexicon:
 
 @cache
 def lexicon(language: Language) -> Lexicon:
-    """The words of a language, read when they are first asked for. English has its own words: the lexicon is empty."""
+    """The words of a language, read on first use. The lexicon of English is empty, since words are English already."""
     if language is Language.EN:
         return Lexicon({}, {}, {})
     path = _FOLDER / f"{language}.yaml"
@@ -45,14 +45,14 @@ def lexicon(language: Language) -> Lexicon:
 
 
 class Translation:
-    """Puts the names of one content into a language, wherever they stand as whole words."""
+    """Translates the names of one content into a language wherever they occur as whole words."""
 
     def __init__(self, names: Iterable[str], language: Language) -> None:
         self._words = {} if language is Language.EN else _words(tuple(names), language)
         self._pattern = _pattern(tuple(sorted(self._words))) if self._words else None
 
     def __call__(self, text: str) -> str:
-        """The text with its names in the language."""
+        """The text with its names translated."""
         return self._pattern.sub(lambda found: self._words[found[0]], text) if self._pattern else text
 
 

@@ -1,6 +1,6 @@
-"""Puts a content into words: fills a form with its slots, in a language.
+"""Renders a content in a language: fills a form with the content's slots.
 
-Which form is taken is decided by `registry`; the files of forms are left to `forms`.
+`registry` decides which form is used; `forms` reads the files of forms.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
 
 @dataclass(frozen=True)
 class Worded:
-    """A content in words. `facts` and `program`: what the prompt gives under labels."""
+    """A content in words. `facts` and `program` are what the prompt gives under labels."""
 
     prompt: str
     steps: tuple[str, ...]
@@ -29,15 +29,15 @@ class Worded:
 
 
 def render(content: Content, form: Form, language: Language, rng: random.Random) -> Worded:
-    """The content in the words of a form; `rng` draws alternatives and orders.
+    """The content in the wording of a form; `rng` draws alternatives and orders.
 
-    Raises `InputError`, with the file and the line of the form, for a slot, a phrase or a word that is missing.
+    Raises `InputError`, with the file and line of the form, for a missing slot, phrase or word.
     """
     return _Renderer(content, form, language, rng).render()
 
 
 class _Renderer:
-    """Fills one form for one content, and keeps what the prompt shows under labels."""
+    """Fills one form for one content and records what the prompt shows under labels."""
 
     def __init__(self, content: Content, form: Form, language: Language, rng: random.Random) -> None:
         self._content, self._form, self._language, self._rng = content, form, language, rng
@@ -121,7 +121,7 @@ class _Renderer:
         return (", " if how == INLINE else "\n").join(lines)
 
     def _clause(self, clause: Clause, style: str) -> str:
-        """The clause in the phrase of a style, or its formal text where no style is asked for or it has no kind."""
+        """The clause in the phrase of a style, or its formal text if there is no style or the clause has no kind."""
         if not style or not clause.kind:
             return self._translate(clause.formal)
         phrase = self._form.phrases.get(style, {}).get(clause.kind)

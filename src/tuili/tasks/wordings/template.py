@@ -1,8 +1,8 @@
-"""The little language of forms: `[What is|How much is] {sum}?` is read into parts and filled with slots.
+"""The template language of forms: `[What is|How much is] {sum}?` is parsed into parts, whose slots are filled later.
 
 `{name}` stands for a slot, `{name:style}` for a clause in the phrases of a style, `{name|filter}` for a filtered value.
-`[a|b]` stands for one of its alternatives; brackets without a bar stand for themselves. What filters do is left to
-`filters`, where forms come from to `forms`.
+`[a|b]` stands for one of its alternatives; brackets without a bar stand for themselves. `filters` defines the filters,
+and `forms` reads the files of forms.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tuili.errors import InputError
 
 _SLOT = re.compile(r"\{([a-z_][a-z0-9_]*)(?::([a-z_][a-z0-9_]*))?((?:\|[a-z_]+)*)\}")
 MAX_EXPANSIONS = 64
-"""Texts of one template that are listed at most."""
+"""The maximum number of texts listed for one template."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class SlotPart:
 
 @dataclass(frozen=True)
 class Alternatives:
-    """A place where one of several pieces stands."""
+    """A place for one of several pieces."""
 
     pieces: tuple[Template, ...]
 
@@ -41,7 +41,7 @@ Part: TypeAlias = str | SlotPart | Alternatives
 
 @dataclass(frozen=True)
 class Template:
-    """The parts of a form, of a phrase or of an alternative, in their order."""
+    """The parts of a form, a phrase or an alternative, in order."""
 
     parts: tuple[Part, ...]
 
@@ -57,7 +57,7 @@ class Template:
         return frozenset(found)
 
     def literals(self) -> Iterator[str]:
-        """Yield the texts that stand between the slots, those of all alternatives."""
+        """Yield the texts between the slots, including those of all alternatives."""
         for part in self.parts:
             if isinstance(part, str):
                 yield part
@@ -66,7 +66,7 @@ class Template:
                     yield from piece.literals()
 
     def skeletons(self) -> list[str]:
-        """The texts that the template has without its slots (`_`), at most `MAX_EXPANSIONS` of them."""
+        """The texts of the template with `_` for each slot, at most `MAX_EXPANSIONS` of them."""
         return list(itertools.islice(_expanded(self), MAX_EXPANSIONS))
 
 
@@ -81,7 +81,7 @@ def _expanded(template: Template) -> Iterator[str]:
 
 
 def parse_template(text: str) -> Template:
-    """The parts of a text. Raises `InputError` for a brace that begins or ends no slot."""
+    """The template of a text. Raises `InputError` for a brace that does not begin or end a slot."""
     return Template(tuple(_parts(text)))
 
 
@@ -112,7 +112,7 @@ def _parts(text: str) -> Iterator[Part]:
 
 
 def _alternatives(text: str, start: int) -> tuple[Alternatives, int] | None:
-    """The alternatives that begin with the bracket at `start`, and their end; None where there is no bar in it."""
+    """The alternatives that begin with the bracket at `start`, and their end; None if the bracket has no bar."""
     depth, braces, bars = 0, 0, [start]
     for place in range(start, len(text)):
         braces += (text[place] == "{") - (text[place] == "}")

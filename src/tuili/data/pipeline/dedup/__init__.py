@@ -1,1 +1,1 @@
-"""Blocks that drop what stands elsewhere: in the corpus before, or in an evaluation set."""
+"""Blocks that drop documents whose text occurs elsewhere: earlier in the corpus, or in an evaluation set."""

@@ -1,7 +1,7 @@
-"""Decontamination: what has questions of evaluation sets in it is dropped, so that a model is not measured on what it
-has read.
+"""Decontamination: drops documents that contain questions of evaluation sets, so that a model is not measured on what
+it has read.
 
-By runs of 13 words, as GPT-3's authors did (arXiv 2005.14165, appendix C). How runs are found is left to `item_index`.
+Matches are runs of 13 words, as used for GPT-3 (arXiv 2005.14165, appendix C). `item_index` finds the runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SHOWN = 120
 
 
 class Reason(StrEnum):
-    """Why a document is dropped. What is measured names the item."""
+    """Why a document is dropped. The measured values name the item."""
 
     CONTAMINATED = "contaminated"
 
@@ -51,7 +51,7 @@ class DecontaminationSettings(BlockSettings):
         return [fingerprint(path) if info.context == PORTABLE else str(path) for path in paths]
 
     def build(self) -> Decontamination:
-        """The block. Raises `RecordError` for a file that cannot be read, or has no question that can be looked for."""
+        """Build the block. Raises `RecordError` for a file that cannot be read, or has no question to search for."""
         block = Decontamination(chain(*map(file_items, self.against), own_items() if self.own else ()), self.ngram)
         for name in sorted(block.too_short.keys() & {path.name for path in self.against}):
             if block.too_short[name] == block.items[name]:
@@ -60,7 +60,7 @@ class DecontaminationSettings(BlockSettings):
 
 
 class Decontamination(Block):
-    """Drops what has a run of words in common with an evaluation item."""
+    """Drops a document that has a run of words in common with an evaluation item."""
 
     name = "decontaminate"
     Reason = Reason
@@ -69,18 +69,18 @@ class Decontamination(Block):
         known = list(items)
         self._index = ItemIndex(known, ngram)
         self.items = Counter(item.set_name for item in known)
-        """How many items each set has, and how many of them are too short to be looked for."""
+        """The number of items in each set, and the number of those that are too short to be searched for."""
         self.too_short = Counter(item.set_name for item in self._index.too_short)
 
     def notes(self) -> list[str]:
-        """The sets of which not all is looked for."""
+        """A note for each set with items that are too short to be searched for."""
         return [
             f"{count:,} of {self.items[name]:,} questions of {name} have too few words to be looked for"
             for name, count in sorted(self.too_short.items())
         ]
 
     def apply(self, document: Document) -> Document | Drop:
-        """The document, or a drop with the item and the words that it has in common with it."""
+        """Return the document, or a drop with the item and the words that both have in common."""
         found = self._index.find(document.text)
         if found is None:
             return document

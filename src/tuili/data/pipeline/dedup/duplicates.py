@@ -1,7 +1,7 @@
-"""Removal of duplicates: of documents that are the same, or nearly so, the first in the order of the corpus is kept.
+"""Deduplication: of documents that are the same, or nearly so, the first in corpus order is kept.
 
-Workers compute a digest and a signature of each document; the process that leads remembers those of documents that it
-keeps, and nothing else. How alike two texts are is left to `signature`, the search to `neighbours`.
+Workers compute a digest and a signature of each document; the coordinator remembers only those of the documents that it
+keeps. `signature` estimates how similar two texts are; `neighbours` searches for candidates.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from tuili.data.pipeline.dedup.signature import (
 from tuili.data.pipeline.document import Document, Drop
 
 _ENTRY = struct.Struct("<II")
-"""In the journal: bytes of an id and of what was prepared, which follow."""
+"""The header of a journal entry: the lengths in bytes of the id and the prepared data that follow."""
 
 
 class Reason(StrEnum):
-    """Why a document is dropped. What is measured names the one that was kept."""
+    """Why a document is dropped. The measured values name the document that was kept."""
 
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near_duplicate"
@@ -62,16 +62,16 @@ class DedupSettings(BlockSettings):
         return self
 
     def excepted_kinds(self) -> tuple[str, ...]:
-        """Those of which no near-duplicates are looked for."""
+        """The kinds of text that are not checked for near-duplicates."""
         return self.exact_kinds
 
     def build(self) -> Deduplication:
-        """The block."""
+        """Build the block."""
         return Deduplication(self)
 
 
 class Deduplication(OrderedBlock):
-    """Drops a document that stood before, or nearly so."""
+    """Drops a document that is a duplicate or near-duplicate of an earlier one."""
 
     name = "dedup"
     Reason = Reason
@@ -81,19 +81,19 @@ class Deduplication(OrderedBlock):
         self._exact = Neighbours(1, np.uint64)
         self._near = Neighbours(BANDS, np.uint32)
         self._near_numbers = array("Q")
-        """The document of each row of `_near`."""
+        """The number of the document for each row of `_near`."""
         self._ids, self._id_ends = bytearray(), array("Q")
         self._fresh = bytearray()
 
     def prepare(self, document: Document) -> bytes:
-        """The digest, and the signature of a document of which near-duplicates are looked for."""
+        """Compute the digest, and the signature if the document is checked for near-duplicates."""
         digest, own = digest_of(document.text), self._settings
         if not own.near or document.kind in own.exact_kinds or len(document.words) < max(own.few_words, own.shingle):
             return digest
         return digest + signature_of(document.words.ngrams(own.shingle)).tobytes()
 
     def decide(self, identity: str, prepared: bytes) -> Drop | None:
-        """A drop with the id of the document that was kept, or None."""
+        """Return a drop with the id of the document that was kept, or None."""
         same = self._exact.find(np.frombuffer(prepared, "<u8", 1))
         if len(same):
             return self.drop(Reason.DUPLICATE, of=self._id(int(same[0])))
@@ -117,7 +117,7 @@ class Deduplication(OrderedBlock):
         return fresh
 
     def restore(self, journal: BinaryIO) -> None:
-        """Remember the documents that were kept."""
+        """Read back the documents that were kept."""
         while head := journal.read(_ENTRY.size):
             name, prepared = _ENTRY.unpack(head)
             self._remember(journal.read(name), journal.read(prepared))

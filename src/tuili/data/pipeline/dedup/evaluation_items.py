@@ -1,6 +1,6 @@
-"""The items of evaluation sets, as texts with a name each: of files, and those that Tuili's own tests hold out.
+"""The items of evaluation sets, as named texts: from files, and those that Tuili's own tests hold out.
 
-How they are looked for is left to `contamination`.
+`contamination` searches for them.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from tuili.errors import RecordError, one_line
 from tuili.tasks import BUILT_IN_DOMAINS, Language, Wording, in_every_form
 
 QUESTION_FIELDS, OTHER_FIELDS = ("question", "prompt", "problem"), ("input", "query", "text")
-"""The fields that hold the question of an item: the first that is not blank, and before the latter an instruction."""
+"""The fields that may hold an item's question. The first non-blank one counts; an instruction precedes the latter."""
 OWN_SET = "tuili"
 _EXAMPLE = '{"question": "…"}'
 _LINES, _TEXTS, _PARQUET = (".jsonl", ".ndjson"), (".txt", ".text"), ".parquet"
 _ROWS = 1024
-"""Rows of a Parquet file that are read at a time."""
+"""The number of rows of a Parquet file that are read at a time."""
 _SEED, _LEVELS = 0, (1, 2)
-"""Contents matter little, and higher levels take long to make."""
+"""The contents matter little, and higher levels are slow to generate."""
 
 
 class EvaluationItem(NamedTuple):
     """A question of an evaluation set."""
 
     name: str
-    """Its set and its place there, such as `gsm8k-test.jsonl:17`."""
+    """Its set and its place in the set, such as `gsm8k-test.jsonl:17`."""
     text: str
 
     @property
@@ -43,7 +43,7 @@ class EvaluationItem(NamedTuple):
 
 
 def own_items() -> Iterator[EvaluationItem]:
-    """A problem of each low level in every form that is never trained on, in all domains and languages."""
+    """Yield a problem of each low level in every form that is never trained on, in all domains and languages."""
     for domain in BUILT_IN_DOMAINS:
         for language in Language:
             for level in _LEVELS:
@@ -52,10 +52,10 @@ def own_items() -> Iterator[EvaluationItem]:
 
 
 def file_items(path: Path) -> Iterator[EvaluationItem]:
-    """The questions of a file: of each line of JSONL, each row of Parquet, or each line of a plain text.
+    """Yield the questions of a file: one for each line of JSONL, row of Parquet, or line of plain text.
 
-    Raises `RecordError` for a file that cannot be read or has no question, and for a line or a row that is none, and
-    `InputError` for Parquet where pyarrow is not installed.
+    Raises `RecordError` for a file that cannot be read or has no question, and for a line or row without a question,
+    and `InputError` for Parquet if pyarrow is not installed.
     """
     name = re.sub(r"\.(?:gz|zst)$", "", path.name.lower())
     if name.endswith(_PARQUET):

@@ -1,7 +1,7 @@
-"""An index of evaluation items, and the search for one of them in a document by runs of words.
+"""An index of evaluation items, which finds one of them in a document by common runs of words.
 
-Case, spacing and punctuation do not count, and each number counts as the same one. What runs are worth looking for is
-decided here, what is dropped in `contamination`.
+Case, spacing and punctuation do not count, and all numbers count as equal. This module decides which runs are worth
+searching for; `contamination` decides what is dropped.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from tuili.data.pipeline.words import Words, hash_words
 from tuili.native import Hashes, Places
 
 SHORTEST_RUN = 8
-"""A question of fewer words counts only as a line of its own, ..."""
+"""A question with fewer words matches only as a whole line, ..."""
 SHORTEST_LINE = 4
-"""... and one with fewer words that are no numbers not at all."""
+"""... and a question with fewer words that are not numbers is not searched for."""
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -29,16 +29,16 @@ class Match(NamedTuple):
     item: str
     words: int
     text: str
-    """The run, with numbers as 0."""
+    """The run, with each number written as 0."""
 
 
 class ItemIndex:
-    """Runs of words of evaluation items: all of `ngram` words, and shorter items whole."""
+    """Runs of words of evaluation items: all runs of `ngram` words; shorter items as a whole."""
 
     def __init__(self, items: Iterable[EvaluationItem], ngram: int) -> None:
         self._names, number = list[str](), hash_words("0")
         self.too_short = list[EvaluationItem]()
-        """Items that are not looked for, because they have too few words that are no numbers."""
+        """Items that are not searched for, because they have too few words that are not numbers."""
         of_length: dict[int, list[Hashes]] = {}
         owners: dict[int, list[Places]] = {}
         for place, item in enumerate(items):
@@ -57,7 +57,7 @@ class ItemIndex:
         self._runs = {n: _Runs(np.concatenate(of_length[n]), np.concatenate(owners[n])) for n in sorted(of_length)}
 
     def find(self, text: str) -> Match | None:
-        """The first run of a text that is one of an item: of the shortest items first."""
+        """The first run of a text that belongs to an item; the shortest items are searched for first."""
         words = normalised(text)
         for length, runs in self._runs.items():
             at, item = runs.first(words.ngrams(length) if length else words.line_hashes)
@@ -69,12 +69,12 @@ class ItemIndex:
 
 
 def normalised(text: str) -> Words:
-    """The words of a text, with every number as 0: `1,250.5` is one number, and so is each part of `x2`."""
+    """The words of a text, with every number replaced by 0: `1,250.5` is one number, and so is each part of `x2`."""
     return Words(_NUMBER.sub("0", text))
 
 
 class _Runs:
-    """Hashes with the items that they belong to, of equal ones the first."""
+    """Hashes with the items that they belong to; of equal hashes, the first."""
 
     def __init__(self, hashes: Hashes, owners: Places) -> None:
         self._hashes, first = np.unique(hashes, return_index=True)
@@ -84,7 +84,7 @@ class _Runs:
         self._may_be[self._hashes >> self._shift] = True
 
     def first(self, hashes: Hashes) -> tuple[int, int]:
-        """The place of the first hash that is there, and its item; -1 where there is none."""
+        """The position of the first hash that is in the index, and its item; the item is -1 if there is none."""
         places = np.flatnonzero(self._may_be[hashes >> self._shift])
         if len(places):
             found = np.searchsorted(self._hashes, hashes[places])

@@ -1,7 +1,7 @@
-"""Rows of keys, and the search for earlier rows that share one: the tables of locality-sensitive hashing, as arrays.
+"""Rows of keys, and a search for earlier rows that share a key: the tables of locality-sensitive hashing, as arrays.
 
-A row of n keys of b bytes takes n * (b + 4) bytes and 4 to 8 n for the heads of the chains. What is found, and in which
-order, depends on the rows alone, not on how they came.
+A row of n keys of b bytes takes n * (b + 4) bytes, and 4n to 8n bytes for the heads of the chains. The rows alone
+determine what is found, and in which order, however they were added.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from tuili.native import Places
 
 LONGEST_CHAIN = 256
-"""Earlier rows that are looked at for each key, the latest first: bounds the time where thousands share one."""
+"""The number of earlier rows inspected for each key, the latest first: limits the time if thousands share a key."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 Keys = NDArray[Any]
 
 
 class Neighbours:
-    """Rows with as many keys as there are columns, in chains: one for each column and each slot, a hash of a key."""
+    """Rows with one key per column, in chains: one chain for each column and each slot, which is a hash of a key."""
 
     def __init__(self, columns: int, dtype: type[np.unsignedinteger[Any]], room: int = 1024) -> None:
-        """room: rows to begin with, a power of two; it grows."""
+        """room: the initial number of rows, a power of two; it grows."""
         self._columns = np.arange(columns)
         self._keys = np.empty((room, columns), dtype)
         self._earlier = np.empty((room, columns), np.uint32)
@@ -69,7 +69,7 @@ class Neighbours:
         return (mixed >> np.uint64(64 - bits)).astype(np.intp)
 
     def _grow(self) -> None:
-        """Make room for twice the rows, column by column."""
+        """Make room for twice as many rows, column by column."""
         size, columns = 2 * self._rows, len(self._columns)
         for name in ("_keys", "_earlier"):
             before = getattr(self, name)
@@ -82,4 +82,4 @@ class Neighbours:
             order = np.argsort(slots, kind="stable")
             same = np.append(False, slots[order[1:]] == slots[order[:-1]])
             self._earlier[order, column] = np.where(same, np.append(0, order[:-1] + 1), 0)
-            self._latest[column, slots[order]] = order + 1  # of equal slots the last, which is the latest, remains
+            self._latest[column, slots[order]] = order + 1  # of equal slots, the last, which is the latest, remains

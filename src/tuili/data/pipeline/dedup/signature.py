@@ -1,8 +1,8 @@
-"""The signature of a document: 128 bytes whose agreement with those of another estimates how alike the two texts are.
+"""The MinHash signature of a document: 128 bytes. The agreement of two signatures estimates how similar the texts are.
 
-Shingles are runs of words, where a Han character is a word: pairs of words in English, pairs of characters in Chinese.
-Each byte belongs to the shingle that comes first in an order of its own, as in b-bit minwise hashing (Li and König,
-arXiv 0910.3349). Where documents are looked up by their signatures is left to `neighbours`.
+Shingles are runs of words, and a Han character is a word: pairs of words in English, pairs of characters in Chinese.
+Each byte comes from the shingle that is first in the byte's own order, as in b-bit minwise hashing (Li and König, arXiv
+0910.3349). `neighbours` looks documents up by their signatures.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tuili.data.pipeline.kernels import kernels
 from tuili.native import Hashes
 
 HASHES, ROWS = 128, 4
-"""Bytes of a signature, and of one band of it."""
+"""The number of bytes in a signature, and in one of its bands."""
 BANDS = HASHES // ROWS
 DIGEST_BYTES = 8
 Signature = NDArray[np.uint8]
@@ -29,29 +29,29 @@ _REMOVED = str.maketrans("", "", INVISIBLE)
 
 @cache
 def _factors() -> Hashes:
-    """Odd numbers, each of which puts all hashes into another order [HASHES]."""
+    """Odd numbers, each of which gives all hashes another order [HASHES]."""
     digests = (blake2b(b"order %d" % number, digest_size=8).digest() for number in range(HASHES))
     return (np.frombuffer(b"".join(digests), "<u8") | np.uint64(1)).astype(np.uint64)
 
 
 def signature_of(shingles: Hashes) -> Signature:
-    """The signature of a set of shingles, given by their hashes in any number, one at least [HASHES]."""
+    """The signature of a set of shingles, given as at least one hash; repeated hashes do not matter [HASHES]."""
     first = kernels().least_products(shingles, _factors())
     first ^= first >> np.uint64(32)
     return ((first * np.uint64(0xD6E8FEB86659FD93)) >> np.uint64(56)).astype(np.uint8)
 
 
 def similarity(signature: Signature, others: Signature) -> NDArray[np.float64]:
-    """The estimated Jaccard similarity of a document to others [others], whose signatures are [others, HASHES].
+    """The estimated Jaccard similarity of a document to each of the others [others].
 
-    Its standard error is √(J (1 - J) / 128), at most 0.044.
+    The signatures of the others are [others, HASHES]. The standard error is √(J (1 - J) / 128), at most 0.044.
     """
     agreeing: NDArray[np.float64] = (others == signature).mean(axis=1)
     return (agreeing - _BY_CHANCE) / (1 - _BY_CHANCE)
 
 
 def digest_of(text: str) -> bytes:
-    """A hash of a text that spacing and invisible characters do not change."""
-    if any(sign in text for sign in INVISIBLE):  # few texts have one, and to replace takes a loop over all characters
+    """A hash of a text that is invariant to spacing and invisible characters."""
+    if any(sign in text for sign in INVISIBLE):  # few texts have one, and replacing loops over all characters
         text = text.translate(_REMOVED)
     return blake2b(" ".join(text.split()).encode(), digest_size=DIGEST_BYTES).digest()

@@ -1,1 +1,1 @@
-"""Filters: blocks that drop documents by rules, and one that masks personal data. One file a block."""
+"""Filters: blocks that drop documents by rules, and one that masks personal data. One module per block."""

@@ -1,7 +1,7 @@
 """The basic filter: language, length, repetition, symbols and boilerplate, with thresholds for each kind of text.
 
-The first reason that applies is the one that is told, cheap ones first. What is measured is left to `measures`, the
-numbers to `thresholds.yaml`, where each reason has one number a kind.
+The first reason that applies is reported; cheap measures come first. `measures` computes them; `thresholds.yaml` holds
+one threshold for each reason and kind.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from tuili.data.pipeline.filters.language import BY_SCRIPT, LANGUAGES, UNKNOWN, 
 from tuili.data.pipeline.words import Words
 
 LIKE = "like"
-"""The key of a kind's thresholds that names the kind whose thresholds it starts from."""
+"""The key in a kind's thresholds that names the kind from which it inherits."""
 
 
 class Reason(StrEnum):
-    """Why the basic filter drops; but for the first two, each is a key of `thresholds.yaml`."""
+    """Why the basic filter drops a document. Except for the first two, each is a key of `thresholds.yaml`."""
 
     UNKNOWN_KIND = "unknown_kind"
     OTHER_LANGUAGE = "other_language"
@@ -51,12 +51,12 @@ class Reason(StrEnum):
 
 
 class Rule(NamedTuple):
-    """A measure that must not go beyond a kind's threshold."""
+    """A measure that must not exceed, or not fall below, a kind's threshold."""
 
     reason: Reason
     measure: Callable[[Words], float]
     least: bool = False
-    """Whether the threshold is the least that is allowed, not the most."""
+    """Whether the threshold is the minimum, not the maximum."""
 
 
 LENGTH_RULES = (
@@ -67,7 +67,7 @@ LETTERS_RULES = (
     Rule(Reason.SHORT_WORDS_ON_AVERAGE, measures.mean_word_length, least=True),
     Rule(Reason.LONG_WORDS_ON_AVERAGE, measures.mean_word_length),
 )
-"""Rules for texts in letters: a Han character is a word of its own."""
+"""Rules for texts in letters; in Chinese, each Han character is a word of its own."""
 RULES = (
     Rule(Reason.GARBLED, measures.garbled),
     Rule(Reason.MANY_SYMBOLS, measures.symbols),
@@ -87,7 +87,7 @@ Thresholds = Mapping[str, float | None]
 
 @cache
 def shipped_thresholds() -> dict[str, dict[str, float | None]]:
-    """The thresholds of each kind of text that Tuili ships."""
+    """The thresholds that Tuili ships, for each kind of text."""
     read: dict[str, dict[str, Any]] = yaml.safe_load(
         Path(__file__).with_name("thresholds.yaml").read_text(encoding="utf-8")
     )
@@ -126,19 +126,19 @@ class BasicSettings(BlockSettings):
         return given
 
     def by_kind(self) -> dict[str, dict[str, float | None]]:
-        """The thresholds of each kind of text."""
+        """The thresholds for each kind of text, with the recipe's changes."""
         thresholds = {kind: dict(values) for kind, values in shipped_thresholds().items()}
         for kind, changes in self.thresholds.items():
             thresholds[kind] = {**thresholds.get(kind, {}), **changes}
         return thresholds
 
     def build(self) -> BasicFilter:
-        """The block."""
+        """Build the block."""
         return BasicFilter(self.by_kind(), self.languages)
 
 
 class BasicFilter(Block):
-    """Drops what is no text in a wanted language, or is too short, too repetitive, or mostly something else."""
+    """Drops a document that is not in a wanted language, too short, too repetitive, or mostly not text."""
 
     name = "basic"
     Reason = Reason
@@ -147,7 +147,7 @@ class BasicFilter(Block):
         self._thresholds, self._languages = thresholds, languages
 
     def apply(self, document: Document) -> Document | Drop:
-        """The document with its language in its metadata, or a drop."""
+        """Return the document with its language in the metadata, or a drop."""
         thresholds = self._thresholds.get(document.kind)
         if thresholds is None:
             known = ", ".join(self._thresholds)
@@ -160,7 +160,7 @@ class BasicFilter(Block):
         language = language_of(words)
         few = Reason.FEW_FUNCTION_CHARACTERS if language.name == "zh" else Reason.FEW_FUNCTION_WORDS
         least = thresholds.get(few)
-        # where function words do not count, those of another language are names of variables, or a reference
+        # if function words do not count, those of another language are names of variables, or a reference
         unsure = least is None and (language.name == UNKNOWN or language.name in latin_languages())
         if language.name not in self._languages and not unsure:
             return self.drop(Reason.OTHER_LANGUAGE, language=language.name)

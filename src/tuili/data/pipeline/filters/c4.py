@@ -1,6 +1,6 @@
-"""The rules of C4 (arXiv 1910.10683, section 2.2) with the published thresholds: a baseline to compare with.
+"""The rules of C4 (arXiv 1910.10683, section 2.2) with the published thresholds, as a baseline for comparison.
 
-Lines that look like no sentence are taken out; a page of which fewer than five sentences are left is dropped.
+Lines that do not look like sentences are removed; a page with fewer than five remaining sentences is dropped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _POLICIES = (
 
 
 class Reason(StrEnum):
-    """Why C4 drops."""
+    """Why C4 drops a document."""
 
     LOREM_IPSUM = "lorem_ipsum"
     CURLY_BRACKET = "curly_bracket"
@@ -39,18 +39,18 @@ class C4Settings(BlockSettings):
     block: Literal["c4"]
 
     def build(self) -> C4:
-        """The block."""
+        """Build the block."""
         return C4()
 
 
 class C4(Block):
-    """Keeps lines of three words or more that end as sentences do and speak of no script or policy."""
+    """Keeps lines of at least three words that end like sentences and do not mention scripts or policies."""
 
     name = "c4"
     Reason = Reason
 
     def apply(self, document: Document) -> Document | Drop:
-        """The document with the lines that are left, or a drop."""
+        """Return the document with the remaining lines, or a drop."""
         kept = list[str]()
         for line in _CITATION.sub("", document.text).splitlines():
             line, lowered = line.strip(), line.lower()

@@ -15,7 +15,7 @@ _ENDS = (".", "!", "?", "。", "！", "？", "…", '"', "”", "'", "’")
 
 
 class Reason(StrEnum):
-    """Why FineWeb drops."""
+    """Why FineWeb drops a document."""
 
     EMPTY = "empty"
     FEW_ENDED = "line_punct_ratio"
@@ -30,18 +30,18 @@ class FineWebSettings(BlockSettings):
     block: Literal["fineweb"]
 
     def build(self) -> FineWeb:
-        """The block."""
+        """Build the block."""
         return FineWeb()
 
 
 class FineWeb(Block):
-    """Lines that end without punctuation, are short or repeated, and texts that are lists."""
+    """Drops texts whose lines lack final punctuation, are short or repeated, and texts that are lists."""
 
     name = "fineweb"
     Reason = Reason
 
     def apply(self, document: Document) -> Document | Drop:
-        """The document, or a drop."""
+        """Return the document, or a drop."""
         text = document.text
         lines = [line for line in text.split("\n") if line.strip()]
         words = text.split()

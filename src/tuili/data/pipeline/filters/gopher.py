@@ -1,6 +1,6 @@
-"""The rules of Gopher (arXiv 2112.11446, appendix A.1.1) with the published thresholds: a baseline to compare with.
+"""The rules of Gopher (arXiv 2112.11446, appendix A.1.1) with the published thresholds, as a baseline for comparison.
 
-Words of the rules of quality are what stands between spaces, as published. Runs of words are those of `Words`.
+In the quality rules, words are separated by whitespace, as published. In runs of words, they are those of `Words`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _REPEATED = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
 
 
 class QualityReason(StrEnum):
-    """Why the rules of quality drop."""
+    """Why the quality rules drop a document."""
 
     SHORT = "gopher_short_doc"
     LONG = "gopher_long_doc"
@@ -41,18 +41,18 @@ class GopherQualitySettings(BlockSettings):
     block: Literal["gopher_quality"]
 
     def build(self) -> GopherQuality:
-        """The block."""
+        """Build the block."""
         return GopherQuality()
 
 
 class GopherQuality(Block):
-    """Length, words, symbols, bullets, ellipses and stop words."""
+    """Checks length, words, symbols, bullets, ellipses and stop words."""
 
     name = "gopher_quality"
     Reason = QualityReason
 
     def apply(self, document: Document) -> Document | Drop:
-        """The document, or a drop."""
+        """Return the document, or a drop."""
         text, words = document.text, document.text.split()
         count = len(words)
         if count < 50:
@@ -85,7 +85,7 @@ class GopherQuality(Block):
 
 
 class RepetitionReason(StrEnum):
-    """Why the rules of repetition drop."""
+    """Why the repetition rules drop a document."""
 
     LINES = "dup_line_frac"
     PARAGRAPHS = "dup_para_frac"
@@ -108,18 +108,18 @@ class GopherRepetitionSettings(BlockSettings):
     block: Literal["gopher_repetition"]
 
     def build(self) -> GopherRepetition:
-        """The block."""
+        """Build the block."""
         return GopherRepetition()
 
 
 class GopherRepetition(Block):
-    """Repeated lines, paragraphs and runs of words."""
+    """Checks for repeated lines, paragraphs and runs of words."""
 
     name = "gopher_repetition"
     Reason = RepetitionReason
 
     def apply(self, document: Document) -> Document | Drop:
-        """The document, or a drop."""
+        """Return the document, or a drop."""
         text, words = document.text, document.words
         for parts, share, characters in (
             (_PARAGRAPH.split(text.strip()), RepetitionReason.PARAGRAPHS, RepetitionReason.PARAGRAPH_CHARACTERS),

@@ -1,7 +1,7 @@
-"""The language of a document, told by its script and by its function words. No model, no file beside a list of words.
+"""Detects the language of a document from its script and its function words, without a model: a word list suffices.
 
-English is told from other languages in Latin letters by which function words are the commonest: `function_words.yaml`
-has those of the languages that it is taken for most easily.
+English is distinguished from other languages in Latin letters by the most frequent function words.
+`function_words.yaml` lists those of the languages that English is most easily confused with.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from tuili.data.pipeline.words import Words, hash_words, once
 
 UNKNOWN, OTHER = "unknown", "other"
 BY_SCRIPT = ("ja", "ko", OTHER)
-"""What is told by its script alone, without function words."""
+"""Languages detected by script alone, without function words."""
 LANGUAGES = ("zh", *BY_SCRIPT)
-"""What is told beside the languages in Latin letters; `other` are all in Cyrillic, Arabic and other letters."""
+"""Languages detected besides those in Latin letters; `other` covers Cyrillic, Arabic and all other scripts."""
 _LETTERS = 20
-"""So many letters that are not Latin are no formula."""
+"""The number of non-Latin letters from which a text is not just a formula."""
 _HAN_WORDS = 0.3
-"""A text is Chinese from this share of Han characters among its words on, ..."""
+"""The minimum share of Han characters among the words of a Chinese text, ..."""
 _KANA = 0.05
-"""... and Japanese from this share of kana among them on."""
+"""... and the share of kana among Han and kana above which the text is Japanese."""
 
 _HITS, _SHARE = 4, 0.1
-"""So many function words, and such a share of the words, speak for a language other than English."""
+"""The minimum number and share of function words that indicate a language other than English."""
 
 
 class Language(NamedTuple):
-    """What a text is written in."""
+    """The language of a text."""
 
     name: str
-    """en, zh, another code of ISO 639-1, `other`, or `unknown` where there are too few words to tell."""
+    """`en`, `zh`, another ISO 639-1 code, `other`, or `unknown` if there are too few words to decide."""
     function_words: float
-    """The share of words that are function words of the language; for Chinese, of Han characters."""
+    """The share of words (in Chinese, of Han characters) that are function words of the language."""
 
 
 @cache
 def _tables() -> tuple[Lookup, NDArray[np.float64], list[str], Lookup]:
-    """All function words, to which languages each belongs [words + 1, languages], these, and Chinese characters."""
+    """All function words, the languages of each [words + 1, languages], their names, and the Chinese characters."""
     lists = yaml.safe_load(Path(__file__).with_name("function_words.yaml").read_text(encoding="utf-8"))
     chinese = Lookup(np.unique(hash_words(lists.pop("zh"))))
     names = list(lists)
@@ -57,13 +57,13 @@ def _tables() -> tuple[Lookup, NDArray[np.float64], list[str], Lookup]:
 
 
 def latin_languages() -> list[str]:
-    """The languages in Latin letters that are told, by their codes."""
+    """The codes of the languages in Latin letters that can be detected."""
     return _tables()[2]
 
 
 @once
 def language_of(words: Words) -> Language:
-    """The language of a text, by its most frequent script first."""
+    """Detect the language of a text, starting from its most frequent script."""
     count = len(words)
     if not count:
         return Language(UNKNOWN, 0.0)
@@ -85,5 +85,5 @@ def language_of(words: Words) -> Language:
     best = int(counts.argmax())
     hits, share = int(counts[best]), float(counts[best]) / count
     if not hits or (best and (hits < _HITS or share < _SHARE)):
-        return Language(UNKNOWN, 0.0)  # a word or two of another language stand in formulas, too
+        return Language(UNKNOWN, 0.0)  # formulas, too, contain a word or two of another language
     return Language(names[best], share)

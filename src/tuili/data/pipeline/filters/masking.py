@@ -1,7 +1,7 @@
-"""Masking of personal data: addresses of mail, numbers of telephones, and keys to services.
+"""Masks personal data: e-mail addresses, telephone numbers, and keys to services.
 
-It masks by form alone: names and postal addresses stay. A document is never dropped for them. What might as well be
-arithmetic or code stays, too: numbers beside operators, round ones, and matrices multiplied by `@` before a bracket.
+Masking goes by form alone: names and postal addresses stay, and no document is dropped. Text that may as well be
+arithmetic or code stays, too: numbers next to operators, round ones, and matrices multiplied by `@` before a bracket.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tuili.data.pipeline.document import Document
 What = Literal["mail", "phone", "key"]
 
 _WORD = r"A-Za-z0-9_\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u02AF\u0370-\u058F"
-"""Letters of scripts that have spaces between words: Chinese has none, so that a number may stand right beside it."""
+"""Letters of scripts with spaces between words. Chinese has none, so a number may directly follow its letters."""
 _MAIL = re.compile(
     rf"(?<![{_WORD}.+-])[{_WORD}][{_WORD}.+-]{{0,63}}@(?:[{_WORD}-]{{1,63}}\.){{1,8}}[a-zA-Z]{{2,24}}(?![{_WORD}(-])"
 )
@@ -46,11 +46,11 @@ _CUED = re.compile(
     (\+?\(?[0-9]{2,5}\)?(?:[ .-]?[0-9]{2,5}){1,4}(?![0-9]))""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""A number of any form that stands right behind a word and a sign for one."""
+"""A number of any form directly after a cue such as `电话` or `phone:`."""
 _FEWEST_DIGITS = 7
 _OPERATOR = re.compile(r"[=^*×÷<>%]|\s[/+−-]\s")
 _BEFORE, _AROUND = 40, 24
-"""Characters in which a cue is looked for before a number, and operators on both sides of it."""
+"""The characters before a number that are searched for a cue, and on each side of it for operators."""
 _PEM = re.compile(r"-----(BEGIN|END) [A-Z ]{0,30}PRIVATE KEY-----")
 _LONGEST_PEM = 10_000
 _KEY = re.compile(
@@ -71,18 +71,18 @@ _NAMED = re.compile(
     )(?!/)((?={_VALUE}*[0-9])(?={_VALUE}*[a-z]){_VALUE}{{8,200}}+)(?![\w(\[])""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""A key or a password behind its name: letters and digits, and neither a path nor a call."""
+"""A key or a password after its name: letters and digits, but neither a path nor a call."""
 _NAME_SIGNS = re.compile(r"key|token|secret|pass", re.I)
 KEY_SIGNS = ("PRIVATE KEY", "AKIA", "ASIA", "sk-", "xox", "AIza", "glpat-", "eyJ")
 KEY_SIGNS_WITH_LINES = ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "k_live_", "k_test_")
-"""What every key has; the latter hold a line, which few texts do."""
+"""Strings of which every key contains one. The latter contain an underscore, which few texts do."""
 _SEVEN_DIGITS = re.compile(r"\d(?:[ ().-]{0,3}\d){6}")
 _SPAN = 24
-"""Characters from the first to the last of seven such digits, at most."""
+"""The maximum number of characters from the first to the last of seven such digits."""
 
 
 def may_hold_key(text: str) -> bool:
-    """Whether something stands in it that every key has, or a name of one before a sign that gives a value."""
+    """Whether a text contains a string that every key has, or the name of a key and a sign that assigns a value."""
     return (
         any(sign in text for sign in KEY_SIGNS)
         or ("_" in text and any(sign in text for sign in KEY_SIGNS_WITH_LINES))
@@ -91,15 +91,15 @@ def may_hold_key(text: str) -> bool:
 
 
 def may_hold_phone(document: Document) -> bool:
-    """Whether seven digits stand as near to one another as in a number of a telephone."""
+    """Whether seven digits are as close together as in a telephone number."""
     digits = np.flatnonzero(document.words.classes == Class.DIGIT)
     return bool((digits[6:] - digits[:-6] <= _SPAN).any()) and _SEVEN_DIGITS.search(document.text) is not None
 
 
 def _keys(text: str) -> Iterator[tuple[int, int]]:
-    """Where keys stand: private keys in their frames, which may hold those of one word, these, and those with names."""
+    """Yield the spans of keys: PEM blocks, which may contain keys of one word, then these, then named keys."""
     begins = deque[re.Match[str]]()
-    for mark in _PEM.finditer(text):  # one pass, whatever stands between
+    for mark in _PEM.finditer(text):  # one pass, whatever the text between the marks
         if mark[1] == "BEGIN":
             begins.append(mark)
             continue
@@ -122,7 +122,7 @@ def _phones(text: str) -> Iterator[tuple[int, int]]:
             yield found.span(1)
     for found in _PHONE.finditer(text):
         start, end = found.span()
-        plain = found[0][0] in "(0" or (found[0][0] == "+" and " " in found[0])  # nobody counts with these
+        plain = found[0][0] in "(0" or (found[0][0] == "+" and " " in found[0])  # not used in arithmetic
         counted = found[0].endswith("000") or any(
             _OPERATOR.search(text, max(0, first), last)
             for first, last in ((start - _AROUND, start), (end, end + _AROUND))
@@ -145,17 +145,17 @@ class MaskingSettings(BlockSettings):
     )
 
     def excepted_kinds(self) -> tuple[str, ...]:
-        """Those in which nothing is masked."""
+        """The kinds of text in which nothing is masked."""
         return self.except_kinds
 
     def build(self) -> MaskingBlock:
-        """The block."""
+        """Build the block."""
         return MaskingBlock(self.what, self.except_kinds)
 
 
 class MaskingBlock(Block):
-    """Replaces what it finds by `[mail]`, `[phone]` or `[key]`, and counts it in the measures: in the text, in all
-    strings of the metadata, and in a record that was extracted before."""
+    """Replaces matches by `[mail]`, `[phone]` or `[key]`, and counts them in the measures: in the text, in all strings
+    of the metadata, and in a record that was extracted earlier."""
 
     name = "mask"
     Reason = Masking
@@ -171,11 +171,11 @@ class MaskingBlock(Block):
         self._except = frozenset(except_kinds)
 
     def apply(self, document: Document) -> Document:
-        """The document with what was found masked."""
+        """Return the document with all matches masked."""
         if document.kind in self._except:
             return document
         found = Counter[What]()
-        # most texts hold no number of a telephone, and to search them for seven digits is not cheap
+        # most texts contain no telephone number, and searching them for seven digits is not cheap
         without: Sequence[What] = () if may_hold_phone(document) else ("phone",)
         text = self._masked(document.text, found, without)
         metadata = _with_strings(document.metadata, lambda text: self._masked(text, found))
@@ -194,7 +194,7 @@ class MaskingBlock(Block):
 
 
 def _with_strings(value: Any, replaced: Callable[[str], str]) -> Any:
-    """A copy of a value of JSON with other strings, but for names of fields. It may be as deep as a file lets it be."""
+    """Copy a JSON value and replace its strings, but not its field names. The value may be arbitrarily deep."""
     top = [value]
     waiting: list[Any] = [top]
     while waiting:
@@ -209,7 +209,7 @@ def _with_strings(value: Any, replaced: Callable[[str], str]) -> Any:
 
 
 def _replaced(text: str, spans: list[tuple[int, int]], by: str) -> tuple[str, int]:
-    """The text with stretches replaced, and how many; one within another goes with it."""
+    """Replace spans of the text, and count them; a span that begins within an earlier one is skipped."""
     parts, reached, count = list[str](), 0, 0
     for start, end in spans:
         if start >= reached:

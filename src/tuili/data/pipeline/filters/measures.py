@@ -1,6 +1,6 @@
-"""What the basic filter measures of a document: one function a reason, each from the words that are computed once.
+"""The measures of the basic filter, one function per reason, each computed from the shared words.
 
-Shares are of the characters that are no space, unless another thing is named.
+Shares are of the non-space characters, unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from tuili.data.pipeline.lookup import Lookup
 from tuili.data.pipeline.words import Words, once
 
 LONG_WORD = 30
-"""Characters from which on a word is more likely code, an address or packed data."""
+"""The length in characters above which a word is more likely code, an address or packed data."""
 SHORT_LINE_WORDS, SHORT_LINE_HAN = 4, 8
-"""A line of fewer words, or Han characters, is short: an entry of a menu, a label, a heading."""
+"""A line with fewer words, or Han characters, is short: a menu entry, a label, a heading."""
 RUN_WORDS = 100
 FEW_LINES = 5
-"""What is measured of lines says nothing of a document with fewer."""
+"""Measures of lines say nothing about a document with fewer lines."""
 _LONGEST = 9
-"""Words of the longest phrase of `boilerplate.yaml`."""
+"""The number of words in the longest phrase of `boilerplate.yaml`."""
 _REPLACEMENT = 0xFFFD
 _ENDS = np.array(sorted(map(ord, ".!?:;\"')]”’»…。！？；：）」』】")), np.uint32)
 _START = 8
@@ -38,7 +38,7 @@ def word_count(words: Words) -> float:
 
 @once
 def mean_word_length(words: Words) -> float:
-    """Characters a word of more than one: proofs are full of single letters."""
+    """The mean length of words with more than one character: proofs are full of single letters."""
     longer = words.lengths[words.lengths > 1]
     return float(longer.sum() / len(longer)) if len(longer) else 1.0
 
@@ -55,19 +55,19 @@ def digits(words: Words) -> float:
 
 
 def garbled(words: Words) -> float:
-    """The share of control characters, those of private use, and those that stand for a character that was lost."""
+    """The share of control, private-use and replacement characters."""
     lost = np.count_nonzero(words.codes == _REPLACEMENT) if words.class_counts[Class.SYMBOL] else 0
     return (words.class_counts[Class.CONTROL] + lost) / words.visible
 
 
 @once
 def long_words(words: Words) -> float:
-    """The share of characters of words in those that are too long for one."""
+    """The share of word characters in words that are too long."""
     return float(words.lengths[words.lengths > LONG_WORD].sum() / words.length_sums[-1])
 
 
 def same_characters(words: Words) -> float:
-    """The share of characters behind three of the same kind, as in a drawn line."""
+    """The share of characters that follow three equal ones, as in a drawn line."""
     codes = words.codes
     if len(codes) < 4:
         return 0.0
@@ -76,7 +76,7 @@ def same_characters(words: Words) -> float:
 
 
 def short_lines(words: Words) -> float:
-    """The share of lines that are short."""
+    """The share of short lines."""
     if len(words.line_starts) < FEW_LINES:
         return 0.0
     least = SHORT_LINE_HAN if words.mostly_han else SHORT_LINE_WORDS
@@ -85,7 +85,7 @@ def short_lines(words: Words) -> float:
 
 @once
 def unended_lines(words: Words) -> float:
-    """The share of characters of lines in those that end without punctuation."""
+    """The share of line characters in lines that end without punctuation."""
     if len(words.line_starts) < FEW_LINES:
         return 0.0
     last = words.line_last_codes
@@ -95,7 +95,7 @@ def unended_lines(words: Words) -> float:
 
 @once
 def same_starts(words: Words) -> float:
-    """The share of lines whose first characters are those of an earlier line but for digits: logs, tables of links."""
+    """The share of lines that begin, except for digits, like an earlier line: logs, tables of links."""
     count = len(words.line_starts)
     if count < 2 * FEW_LINES:
         return 0.0
@@ -108,21 +108,21 @@ def same_starts(words: Words) -> float:
 
 @once
 def repeated_lines(words: Words) -> float:
-    """The share of characters of lines in those that have stood before."""
+    """The share of line characters in lines that repeat an earlier line."""
     return repeated_share(words.line_hashes, words.line_lengths)
 
 
 @once
 def repeated_runs(words: Words) -> float:
-    """The share of characters of words in runs of five words, of Chinese ten characters, that have stood before."""
+    """The share of word characters in repeated runs of five words; in Chinese, of ten characters."""
     return repeated_ngrams(words, 10 if words.mostly_han else 5)
 
 
 @once
 def commonest_run(words: Words) -> float:
-    """The share of characters of words that the commonest run of three words, of Chinese four characters, takes up.
+    """The share of word characters that the commonest run of three words takes up; in Chinese, of four characters.
 
-    0 for a text of fewer than a hundred words, of which a run that stands there twice is a tenth.
+    0 for a text with fewer than a hundred words, in which a run that occurs twice may be a tenth.
     """
     if len(words) < RUN_WORDS:
         return 0.0

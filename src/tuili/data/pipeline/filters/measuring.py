@@ -1,4 +1,4 @@
-"""Measures as a block: every measure of the basic filter is noted, and nothing is dropped. To find thresholds with."""
+"""A block that records every measure of the basic filter and drops nothing. It serves to find thresholds."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class MeasuringSettings(BlockSettings):
     block: Literal["measure"]
 
     def build(self) -> MeasuringBlock:
-        """The block."""
+        """Build the block."""
         return MeasuringBlock()
 
 
 class MeasuringBlock(Block):
-    """Notes what each rule of the basic filter would measure, by the name of the measure."""
+    """Records what each rule of the basic filter would measure, by the name of the measure."""
 
     name = "measure"
     Reason = Measuring
 
     def apply(self, document: Document) -> Document:
-        """The document with its measures, and its language in its metadata."""
+        """Return the document with its measures, and with its language in the metadata."""
         words = document.words
         rules = [*LENGTH_RULES[:1], *LETTERS_RULES[:1], *RULES] if len(words) else LENGTH_RULES[:1]
         found = {rule.measure.__name__: round(rule.measure(words), 4) for rule in rules}

@@ -1,6 +1,6 @@
-"""The filter of quality: drops what a small classifier takes for junk, with a threshold for each kind of text.
+"""The quality filter: drops documents that a small classifier considers junk, with a threshold for each kind of text.
 
-How quality is told is left to `pipeline.quality`, the thresholds to `quality.yaml`.
+`pipeline.quality` computes the quality; `quality.yaml` holds the thresholds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Least = Annotated[float, Field(ge=0, le=1)]
 
 
 class Reason(StrEnum):
-    """Why it drops."""
+    """Why the quality filter drops a document."""
 
     UNKNOWN_KIND = "unknown_kind"
     LOW_QUALITY = "low_quality"
@@ -31,7 +31,7 @@ class Reason(StrEnum):
 
 @cache
 def shipped_thresholds() -> dict[str, float | None]:
-    """The least quality of each kind of text that Tuili ships."""
+    """The minimum quality that Tuili ships, for each kind of text."""
     read: dict[str, float | None] = yaml.safe_load(Path(__file__).with_name("quality.yaml").read_text(encoding="utf-8"))
     return read
 
@@ -52,16 +52,16 @@ class QualitySettings(BlockSettings):
         return None if path is None else str(path)
 
     def by_kind(self) -> dict[str, float | None]:
-        """The least quality of each kind of text."""
+        """The minimum quality for each kind of text, with the recipe's changes."""
         return {**shipped_thresholds(), **self.thresholds}
 
     def build(self) -> QualityFilter:
-        """The block. Raises `InputError` for a file that is no classifier."""
+        """Build the block. Raises `InputError` for a file that is not a classifier."""
         return QualityFilter(self.by_kind(), read_classifier(self.weights or SHIPPED))
 
 
 class QualityFilter(Block):
-    """Drops documents of low quality; those of a language that the classifier does not know pass without a measure."""
+    """Drops documents of low quality. Documents in a language unknown to the classifier pass without a measure."""
 
     name = "quality"
     Reason = Reason
@@ -70,7 +70,7 @@ class QualityFilter(Block):
         self._thresholds, self._classifier = thresholds, classifier
 
     def apply(self, document: Document) -> Document | Drop | list[tuple[Document, Drop]]:
-        """The document with its quality among its measures, perhaps with a drop."""
+        """Return the document with its quality among its measures, perhaps with a drop."""
         if document.kind not in self._thresholds:
             return self.drop(Reason.UNKNOWN_KIND, kind=document.kind, known=", ".join(self._thresholds))
         quality = self._classifier.quality(document.words)

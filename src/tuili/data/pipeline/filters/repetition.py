@@ -15,13 +15,13 @@ from tuili.native import Hashes, Places
 
 
 def repeated_share(hashes: Hashes, lengths: Places) -> float:
-    """The share of characters in things, such as lines, that have stood before."""
+    """The share of characters in items, such as lines, that repeat an earlier item."""
     total = int(lengths.sum())
     return float(lengths[kernels().repeated(hashes)].sum() / total) if total else 0.0
 
 
 def repeated_characters(parts: Sequence[str]) -> int:
-    """Characters of texts, such as lines, in those that have stood before."""
+    """The number of characters in texts, such as lines, that repeat an earlier text."""
     seen, characters = set[str](), 0
     for part in parts:
         characters += len(part) if part in seen else 0
@@ -30,7 +30,7 @@ def repeated_characters(parts: Sequence[str]) -> int:
 
 
 def repeated_ngrams(words: Words, n: int) -> float:
-    """The share of characters of words in runs of n words that have stood before."""
+    """The share of word characters in runs of n words that repeat an earlier run."""
     again = kernels().repeated(words.ngrams(n))
     if not again.any():
         return 0.0
@@ -41,5 +41,5 @@ def repeated_ngrams(words: Words, n: int) -> float:
 
 
 def top_ngram(words: Words, n: int) -> float:
-    """The share of characters of words that the commonest run of n words takes up, where it stands twice or more."""
+    """The share of word characters that the commonest run of n words takes up, if it occurs at least twice."""
     return min(1.0, kernels().commonest(words.ngrams(n), n, words.length_sums) / max(1, int(words.length_sums[-1])))

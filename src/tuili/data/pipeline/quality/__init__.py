@@ -1,1 +1,1 @@
-"""The quality of a document, told by a small linear classifier of its words and of what they look like."""
+"""The quality of a document, estimated by a small classifier of its words and its appearance."""

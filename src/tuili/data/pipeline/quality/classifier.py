@@ -1,8 +1,8 @@
-"""The classifier: what a language's words, their familiarity and a document's looks tell, weighed by a small network.
+"""The classifier: a small network combines a document's words, their familiarity, and its appearance, per language.
 
-First a linear score for each group of hashed features, the mean of their weights, as fastText computes it
-(arXiv 1607.01759) with vectors of one number. Then a network of two layers weighs these scores, the measures of
-familiarity and those of the whole document. Files are left to `storage`; how weights are found is left to `teaching`.
+First, each group of hashed features gets a linear score, the mean of the features' weights, as in fastText (arXiv
+1607.01759) with vectors of one number. Then a network of two layers combines these scores, the familiarity measures and
+the measures of the whole document. `storage` handles files; `teaching` finds the weights.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from tuili.data.pipeline.quality.measures import measures_of
 from tuili.data.pipeline.words import Words
 
 UNTOLD_LANGUAGE = "en"
-"""Texts without function words, such as menus and logs, are judged by the weights of this language."""
+"""Texts without function words, such as menus and logs, are judged with the weights of this language."""
 INPUTS = (*GROUPS, *familiarity.MEASURES, *measures.NAMES)
-"""What the network sees of a document."""
+"""The inputs of the network for a document."""
 FAR = 4.0
-"""An input lies at most so many standard deviations from the mean."""
+"""Inputs are clipped to this number of standard deviations from the mean."""
 
 
 @dataclass(frozen=True)
 class Linear:
-    """Weights of hashed features. Dimensions: G groups, P places of a group.
+    """Weights of hashed features. Dimensions: G groups, P positions of a group.
 
-    weight_GP: a table for each of `GROUPS`. scale_G: what a table is multiplied by.
+    weight_GP: a table for each of `GROUPS`. scale_G: the factor for each table.
     """
 
     weight_GP: tuple[NDArray[np.int8], ...]
     scale_G: NDArray[np.float32]
 
     def scores(self, words: Words) -> list[float]:
-        """The mean weight of each group, 0 where a text is too short to have any."""
+        """The mean weight of each group; 0 if a text is too short to have features of the group."""
         return [
             scale * (int(weight_P[places].sum(dtype=np.int64)) / max(1, len(places)))
             for weight_P, scale, places in zip(self.weight_GP, self.scale_G.tolist(), features_of(words), strict=True)
@@ -60,7 +60,7 @@ class Network:
     out_H: NDArray[np.float32]
 
     def logits(self, inputs_NF: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The logarithm of the odds that each of N documents is good."""
+        """The log odds that each of N documents is good."""
         scaled = np.clip((inputs_NF - self.center_F) / self.spread_F, -FAR, FAR)
         hidden = np.tanh(scaled @ self.hidden_FH[:-1] + self.hidden_FH[-1])
         return np.asarray(hidden @ self.out_H[:-1] + self.out_H[-1], np.float64)
@@ -68,14 +68,14 @@ class Network:
 
 @dataclass(frozen=True)
 class LanguageWeights:
-    """All that tells the quality of documents in a language."""
+    """All weights that determine the quality of documents in a language."""
 
     linear: Linear
     familiarity: Familiarity
     network: Network
 
     def logit(self, words: Words, function_words: float) -> float:
-        """The logarithm of the odds that a document is good. words: at least one."""
+        """The log odds that a document is good. words: at least one."""
         inputs = [
             *self.linear.scores(words),
             *self.familiarity.measures(words),
@@ -85,13 +85,13 @@ class LanguageWeights:
 
 
 class QualityClassifier:
-    """Tells how likely it is that a document belongs to the good ones of those that it was taught with."""
+    """Estimates the probability that a document is one of the good ones, relative to the training data."""
 
     def __init__(self, by_language: Mapping[str, LanguageWeights]) -> None:
         self.by_language = dict(by_language)
 
     def quality(self, words: Words) -> float | None:
-        """The quality, from 0 to 1; None for a language that was not taught."""
+        """The quality, from 0 to 1; None for a language that was not trained."""
         language = language_of(words)
         weights = self.by_language.get(UNTOLD_LANGUAGE if language.name == UNKNOWN else language.name)
         if weights is None:

@@ -1,8 +1,8 @@
-"""How familiar a text's words and their neighbours are, by a small table of the good texts of a language.
+"""How familiar a text's words and word pairs are, by small tables from the good texts of a language.
 
 Text whose words were exchanged, moved or strung together has common words with uncommon neighbours. How often pairs are
-met depends on how common their words are, and on the field of a text: so what is measured is how far the share of pairs
-that are known lies from what it is in good texts of other sources, for pairs of words as common as these.
+known depends on how common their words are, and on the subject of a text. Therefore, the share of known pairs is
+compared with its value in good texts of other sources, for pairs of equally common words.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from tuili.data.pipeline.words import Words
 from tuili.native import Hashes
 
 CLASSES = 8
-"""How common a word or pair is: 0 for unknown, then the logarithm of how many documents have it, seven at most."""
+"""Frequency classes of a word or pair: 0 for unknown, else the logarithm of its document count, at most seven."""
 SIZES = {"vocabulary": 2**16, "neighbours": 2**19}
-"""The places of the tables. An entry has a class in three bits, and five bits of the hash that tell it from others."""
+"""The sizes of the tables. An entry has a class in three bits, and five bits of the hash as a check."""
 _MOST = {"vocabulary": 40_000, "neighbours": 400_000}
-"""So many words and pairs are kept, the commonest."""
+"""The maximum numbers of words and pairs; the commonest are kept."""
 _COMMON = 5
 _LEVEL = np.minimum(*np.divmod(np.arange(CLASSES**2), CLASSES))
 _CELLS = _LEVEL >= _COMMON, (_LEVEL > 0) & (_LEVEL < _COMMON)
@@ -32,7 +32,7 @@ MEASURES = ("unknown", "common", "met", "met_more", "met_more_common", "met_more
 class Familiarity:
     """The tables of a language. Dimensions: C classes of a word or pair.
 
-    expected_CC: the share of pairs that are known, by the classes of their words, in good texts of other sources.
+    expected_CC: the share of known pairs, by the classes of their words, in good texts of other sources.
     """
 
     vocabulary: NDArray[np.uint8]
@@ -40,11 +40,11 @@ class Familiarity:
     expected_CC: NDArray[np.float32]
 
     def measures(self, words: Words) -> list[float]:
-        """`MEASURES` of a text: shares of its words and pairs, and how far those known lie from what is expected."""
+        """`MEASURES` of a text: shares of its words and pairs, and how known pairs deviate from the expectation."""
         return measured(*self.counts(words.hashes, words.ngrams(2)), self.expected_CC)
 
     def counts(self, words: Hashes, neighbours: Hashes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Pairs by the classes of their words [CC], and how many of them are known, and the sums of classes [2, CC]."""
+        """Count pairs by the classes of their words [CC]; and the known pairs and the sums of classes [2, CC]."""
         common = classes_of(self.vocabulary, words)
         cells = common[:-1].astype(np.intp) * CLASSES + common[1:]
         pairs = np.bincount(cells * CLASSES + classes_of(self.neighbours, neighbours), minlength=CLASSES**3)
@@ -54,7 +54,7 @@ class Familiarity:
 
 
 def measured(totals: NDArray[np.float64], found: NDArray[np.float64], expected_CC: NDArray[np.float32]) -> list[float]:
-    """`MEASURES` from what `Familiarity.counts` tells."""
+    """Compute `MEASURES` from the result of `Familiarity.counts`."""
     count = max(1.0, float(totals.sum()))
     by_first = totals.reshape(CLASSES, CLASSES).sum(1)
     more = found[0] - totals * expected_CC.reshape(-1)
@@ -70,11 +70,11 @@ def measured(totals: NDArray[np.float64], found: NDArray[np.float64], expected_C
 
 
 def _share(more: NDArray[np.float64], totals: NDArray[np.float64], cells: NDArray[np.bool_]) -> float:
-    return float(more[cells].sum() / (totals[cells].sum() + 5))  # few pairs tell little
+    return float(more[cells].sum() / (totals[cells].sum() + 5))  # few pairs say little
 
 
 def classes_of(table: NDArray[np.uint8], hashes: Hashes) -> NDArray[np.uint8]:
-    """The class of each hash, 0 where the table does not have it."""
+    """The class of each hash; 0 if the table does not have it."""
     entries = table[_places(hashes, len(table))]
     return np.asarray((entries & 7) * (entries >> 3 == (hashes & np.uint64(31)).astype(np.uint8)), np.uint8)
 
@@ -84,7 +84,7 @@ def _places(hashes: Hashes, size: int) -> NDArray[np.intp]:
 
 
 def table(name: str, hashes: Hashes, counts: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The table of that name: of hashes, each once, and how many documents have each, the commonest ones are kept."""
+    """Build the named table from distinct hashes and the document count of each, keeping the commonest."""
     order = np.argsort(counts, kind="stable")[-_MOST[name] :]
     hashes, counts = hashes[order], counts[order]
     classes = np.minimum(1 + np.log2(counts).astype(np.int64), CLASSES - 1).astype(np.uint8)
@@ -94,7 +94,7 @@ def table(name: str, hashes: Hashes, counts: NDArray[np.int64]) -> NDArray[np.ui
 
 
 class Counting:
-    """How many documents have each hash, of those that are added."""
+    """Counts in how many of the added documents each hash occurs."""
 
     FULL = 4_000_000
 
@@ -113,7 +113,7 @@ class Counting:
 
     @property
     def parts(self) -> tuple[list[Hashes], list[NDArray[np.int64]]]:
-        """What was counted, as arrays in which hashes may stand more than once."""
+        """The counts so far, as arrays in which hashes may occur more than once."""
         return self._hashes, self._counts
 
 

@@ -1,7 +1,7 @@
-"""What a document's quality is told by: its words, its pairs of words, and the shapes of three words in a row.
+"""The features for a document's quality: its words, its pairs of words, and the shapes of three consecutive words.
 
-A shape is what a word looks like and what stands behind it, so that logs, menus and packed code are told whatever their
-words are. A run of Han characters has one shape. How features are weighed is left to `classifier`.
+A shape is what a word looks like and what follows it, so that logs, menus and packed code are recognised whatever their
+words are. A run of Han characters has one shape. `classifier` weights the features.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from tuili.data.pipeline.words import Words
 from tuili.native import Hashes, Places
 
 GROUPS = {"words": 2**16, "pairs": 2**17, "shapes": 2**16}
-"""The groups of features, and how many places the table of each has. Features are told apart by hashes alone."""
+"""The groups of features, and the table size of each. Only their hashes distinguish features."""
 _LENGTHS = np.array([2, 3, 4, 6, 9, 13, 21])
-"""Lengths of words, or of runs of Han characters, from which on they count as longer."""
+"""Lengths of words, or of runs of Han characters, at which the next length class begins."""
 _LONGER = np.searchsorted(_LENGTHS, np.arange(_LENGTHS[-1] + 1), side="right")
 _MOST = 3
-"""So many lines, or marks, between two words count as many."""
+"""The maximum count of lines, or marks, between two words."""
 _FIRST, _SECOND, _THIRD = (np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 
 
 def features_of(words: Words) -> tuple[Places, ...]:
-    """The place of each feature in the table of its group: [words], [words - 1], [at most words - 2]."""
+    """The position of each feature in the table of its group: [words], [words - 1], [at most words - 2]."""
     found = (words.hashes, words.ngrams(2), _shapes_in_a_row(words))
     return tuple(
         (hashes >> np.uint64(65 - size.bit_length())).astype(np.intp)
@@ -38,14 +38,14 @@ def _shapes_in_a_row(words: Words) -> Hashes:
 
 
 def _shapes(words: Words) -> Hashes:
-    """A number for the shape of each word [words, or runs of Han characters]."""
+    """A number for the shape of each word or run of Han characters [words or runs]."""
     codes, classes, starts, ends = words.codes, words.classes, words.starts, words.ends
     if words.class_counts[Class.HAN]:
         han = classes[starts] == Class.HAN
         joined = han[1:] & han[:-1] & (starts[1:] == ends[:-1])
         starts = starts[np.concatenate([[True], ~joined])]
         ends = ends[np.concatenate([~joined, [True]])]
-    following = np.append(codes, np.uint32(0))[ends]  # the character behind a word, none at the end
+    following = np.append(codes, np.uint32(0))[ends]  # the character after a word, 0 at the end
     shape = _LONGER.take(ends - starts, mode="clip")
     shape = shape * Class.COUNT + classes[starts]
     shape = shape * Class.COUNT + classes[ends - 1]
@@ -55,5 +55,5 @@ def _shapes(words: Words) -> Hashes:
 
 
 def _behind(places: Places, starts: Places) -> Places:
-    """How many places stand between a word and the next, or behind the last: `_MOST` at most."""
+    """The number of `places` between a word and the next, or after the last word: at most `_MOST`."""
     return np.minimum(np.bincount(starts.searchsorted(places), minlength=len(starts) + 1)[1:], _MOST)

@@ -1,4 +1,4 @@
-"""How well labelled documents are told: how many good ones are kept, and how much junk is dropped."""
+"""Evaluates a classifier on labelled documents: how many good ones it keeps, and how much junk it drops."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tuili.data.pipeline.words import Words
 
 
 class Confusion(NamedTuple):
-    """Documents by what they are and what became of them."""
+    """Counts of documents by label and outcome."""
 
     good_kept: int = 0
     good_dropped: int = 0
@@ -20,7 +20,7 @@ class Confusion(NamedTuple):
 
     @classmethod
     def of(cls, outcomes: Iterable[tuple[bool, bool]]) -> Self:
-        """Counted from pairs: whether a document is good, and whether it was kept."""
+        """Count pairs: whether a document is good, and whether it was kept."""
         counts = [0, 0, 0, 0]
         for good, kept in outcomes:
             counts[2 * (not good) + (not kept)] += 1
@@ -28,17 +28,17 @@ class Confusion(NamedTuple):
 
     @property
     def f1_good(self) -> float:
-        """The harmonic mean of the share of good documents that is kept, and the share of what is kept that is good."""
+        """The F1 of keeping good documents: the harmonic mean of recall and precision."""
         return _f1(self.good_kept, self.good_dropped + self.junk_kept)
 
     @property
     def f1_junk(self) -> float:
-        """The same of junk that is dropped."""
+        """The F1 of dropping junk."""
         return _f1(self.junk_dropped, self.good_dropped + self.junk_kept)
 
     @property
     def good_lost(self) -> float:
-        """The share of good documents that is dropped."""
+        """The share of good documents that are dropped."""
         return self.good_dropped / max(1, self.good_kept + self.good_dropped)
 
     @property
@@ -48,7 +48,7 @@ class Confusion(NamedTuple):
 
 
 def judge(classifier: QualityClassifier, documents: Iterable[Labelled], least: float = 0.5) -> Confusion:
-    """What a classifier does to labelled documents; those of a language that it does not know are kept."""
+    """Apply a classifier to labelled documents. Documents in a language unknown to it count as kept."""
 
     def kept(text: str) -> bool:
         quality = classifier.quality(Words(text))

@@ -1,7 +1,7 @@
-"""Teaching the linear scores: logistic regression over the hashed features of documents.
+"""Training of the linear scores: logistic regression over the hashed features of documents.
 
-A feature of few sources counts as unknown, and all unknown ones of a group share a weight: a new source is as full of
-words that were never met as each source here is of words of its own.
+A feature of few sources counts as unknown, and all unknown features of a group share a weight, because a new source has
+as many unseen words as each training source has words of its own.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from tuili.data.pipeline.quality.features import GROUPS
 from tuili.native import Places
 
 KNOWN_SHARE, KNOWN_LEAST, KNOWN_MOST = 0.35, 3, 12
-"""A feature counts as known from this share of the sources on, or so many sources, within these bounds."""
+"""The share of sources from which a feature counts as known, and the bounds on the resulting number of sources."""
 EPOCHS, BATCH, RATE, PENALTY = 10, 128, 0.5, 1e-6
-"""Passes of AdaGrad over all examples, examples of a step, the rate, and the weight of the sum of squares."""
+"""Epochs of AdaGrad, examples per step, the learning rate, and the weight of the L2 penalty."""
 STARTS = np.concatenate([[0], np.cumsum(list(GROUPS.values()))])
 
 
 class Row(NamedTuple):
-    """An example: its features, each once, and the share of its group that each makes up."""
+    """A training example: its distinct features, and the share of its group that each makes up."""
 
     places: NDArray[np.int32]
     shares: NDArray[np.float32]
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 
 def row_of(features: Iterable[Places], good: bool, source: str) -> Row:
-    """The example of a document's features."""
+    """Build the training example for a document's features."""
     places, shares = list[NDArray[np.int32]](), list[NDArray[np.float32]]()
     for start, found in zip(STARTS.tolist(), features, strict=False):
         once, counts = np.unique(found, return_counts=True)
@@ -45,7 +45,7 @@ def row_of(features: Iterable[Places], good: bool, source: str) -> Row:
 
 
 def scores(learnt: Linear, row: Row) -> list[float]:
-    """What `Linear.scores` tells of the document of an example."""
+    """The result of `Linear.scores` for the document of an example."""
     cuts = np.searchsorted(row.places, STARTS[1:-1])
     groups = zip(np.split(row.places, cuts), np.split(row.shares, cuts), STARTS.tolist(), strict=False)
     return [
@@ -55,12 +55,12 @@ def scores(learnt: Linear, row: Row) -> list[float]:
 
 
 def fit(rows: Sequence[Row]) -> Linear:
-    """The weights, rounded to eight bits."""
+    """Fit the weights, rounded to eight bits."""
     places = np.concatenate([row.places for row in rows])
     sources = len({row.source for row in rows})
     known = _sources(rows) >= min(max(KNOWN_LEAST, int(KNOWN_SHARE * sources)), KNOWN_MOST)
     groups = np.searchsorted(STARTS, np.arange(STARTS[-1]), side="right") - 1
-    column = np.where(known, np.cumsum(known) - 1 + len(GROUPS), groups)  # the first ones are the unknown of a group
+    column = np.where(known, np.cumsum(known) - 1 + len(GROUPS), groups)  # first the unknown features of each group
     weights, _ = minimise(column[places].astype(np.int32), rows, len(GROUPS) + int(known.sum()))
     tables = np.split(weights[column], STARTS[1:-1])
     scales = np.array([max(float(np.abs(table).max()), 1e-9) / 127 for table in tables], np.float32)
@@ -69,7 +69,7 @@ def fit(rows: Sequence[Row]) -> Linear:
 
 
 def _sources(rows: Sequence[Row]) -> NDArray[np.intp]:
-    """How many sources have each feature [places of all groups]."""
+    """The number of sources that have each feature [positions of all groups]."""
     of_source = defaultdict[str, list[NDArray[np.int32]]](list)
     for row in rows:
         of_source[row.source].append(row.places)
@@ -80,7 +80,7 @@ def _sources(rows: Sequence[Row]) -> NDArray[np.intp]:
 
 
 def minimise(columns: NDArray[np.int32], rows: Sequence[Row], count: int) -> tuple[NDArray[np.float64], float]:
-    """The weights of the columns and the bias, about those of the least loss. Good ones weigh as much as junk."""
+    """Find weights of the columns and a bias that nearly minimise the loss. Good documents weigh as much as junk."""
     good = np.array([row.good for row in rows], np.float64)
     importance = np.array([row.importance for row in rows])
     importance *= np.where(good == 1, 0.5 / importance[good == 1].sum(), 0.5 / importance[good == 0].sum()) * len(rows)

@@ -1,6 +1,6 @@
-"""What a document looks like as a whole: lines, marks, repetition, how far it can be packed. A few numbers a document.
+"""A few numbers for the appearance of a whole document: lines, marks, repetition, compressibility.
 
-Shares are of characters that are no space, of words or of lines; their roots are taken, as most are near 0.
+Shares are of non-space characters, of words or of lines. Their square roots are used, because most are near 0.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _MARKS = (
     "$€£¥￥",
 )
 _PACKED = 4000
-"""So many characters of the beginning are packed."""
+"""The number of characters at the beginning that are compressed."""
 _DRAWN = 200
-"""So many words of the beginning are compared with one another."""
+"""The number of words at the beginning that are compared with one another."""
 NAMES = (
     "words",
     "function_words",
@@ -58,7 +58,7 @@ NAMES = (
 
 
 def measures_of(words: Words, function_words: float) -> list[float]:
-    """The numbers of `NAMES`. words: at least one. function_words: their share, as `language_of` tells it."""
+    """The numbers of `NAMES`. words: at least one. function_words: their share, as returned by `language_of`."""
     marks = np.bincount(_mark_table().take(words.codes, mode="clip"), minlength=len(_MARKS) + 1)[1:]
     lines = np.log1p(words.line_ends - words.line_starts)
     first = words.hashes[:_DRAWN].tolist()
@@ -79,7 +79,7 @@ def measures_of(words: Words, function_words: float) -> list[float]:
 
 @cache
 def _mark_table() -> NDArray[np.uint8]:
-    """The group of each character among `_MARKS`, from 1 on; 0 for others."""
+    """The group of each character in `_MARKS`, counted from 1; 0 for other characters."""
     table = np.zeros(0x10000, np.uint8)
     for number, marks in enumerate(_MARKS, 1):
         table[list(map(ord, marks))] = number

@@ -1,4 +1,4 @@
-"""Teaching the network that weighs all inputs: two layers, all examples at once, the same weights every time."""
+"""Training of the network that combines all inputs: two layers, full-batch, and always with the same result."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from tuili.data.pipeline.quality.classifier import FAR, Network
 
 HIDDEN, STEPS, RATE, PENALTY = 12, 200, 0.03, 1e-2
-"""Hidden units, steps of Adam (arXiv 1412.6980) and their first rate, which falls to none, the weight of squares."""
+"""Hidden units, steps of Adam (arXiv 1412.6980), the initial rate, which decays to 0, and the L2 penalty."""
 
 
 def fit(inputs_NF: NDArray[np.float64], good_N: NDArray[np.bool_], importance_N: NDArray[np.float64]) -> Network:
-    """The network with about the least loss. Good examples weigh as much as junk."""
+    """Train a network to about the least loss. Good examples weigh as much as junk."""
     center, spread = inputs_NF.mean(0), np.maximum(inputs_NF.std(0), 1e-6)
     x = np.clip((inputs_NF - center) / spread, -FAR, FAR)
     x = np.concatenate([x, np.ones((len(x), 1))], 1)

@@ -1,4 +1,4 @@
-"""Classifiers as files: safetensors, read with the greatest care and written whole or not at all."""
+"""Stores classifiers as safetensors files, which are validated strictly and written completely or not at all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tuili.files import whole_file
 from tuili.store import check_safetensors, read_tensors
 
 SHIPPED = Path(__file__).with_name("quality.safetensors")
-"""The classifier that comes with Tuili, for English and Chinese."""
+"""The classifier that Tuili ships, for English and Chinese."""
 _REMEDY = "teach one by tuili data teach-quality"
 _SHAPES: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     **{group: (np.int8, (size,)) for group, size in GROUPS.items()},
@@ -37,7 +37,7 @@ _SHAPES: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
 
 
 def write_classifier(classifier: QualityClassifier, path: Path) -> None:
-    """Write a classifier, whole or not at all. Raises `InputError` where that is not possible."""
+    """Write a classifier, completely or not at all. Raises `InputError` if that is impossible."""
     tensors = {
         f"{language}.{name}": np.ascontiguousarray(array)
         for language, weights in sorted(classifier.by_language.items())
@@ -45,11 +45,11 @@ def write_classifier(classifier: QualityClassifier, path: Path) -> None:
     }
     with whole_file(path) as part:
         save_file(tensors, part)
-        part.chmod(0o644)  # safetensors lets its owner alone read it
+        part.chmod(0o644)  # safetensors makes files readable by their owner only
 
 
 def _arrays(weights: LanguageWeights) -> list[NDArray[Any]]:
-    """In the order of `_SHAPES`."""
+    """The arrays in the order of `_SHAPES`."""
     linear, familiarity, network = weights.linear, weights.familiarity, weights.network
     return [
         *linear.weight_GP,
@@ -66,7 +66,7 @@ def _arrays(weights: LanguageWeights) -> list[NDArray[Any]]:
 
 @cache
 def read_classifier(path: Path = SHIPPED) -> QualityClassifier:
-    """Read a classifier. Raises `InputError` for a file that is not there, is damaged, or is another thing."""
+    """Read a classifier. Raises `InputError` for a file that is missing, damaged, or not a classifier."""
     try:
         check_safetensors(path)
         tensors = read_tensors(path)

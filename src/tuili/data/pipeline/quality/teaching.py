@@ -1,8 +1,8 @@
-"""Teaching the classifier from labelled documents, a language at a time.
+"""Training of the classifier from labelled documents, one language at a time.
 
-The network must learn how far scores and familiarity are to be trusted for sources that were never met. So sources are
-dealt to folds, and what the network sees of a document was found without the documents of its fold. The same documents
-in the same order give the same weights. What is read is left to the command.
+The network must learn how far to trust scores and familiarity for unseen sources. Therefore, sources are divided into
+folds, and the network's inputs for a document are computed without the documents of its fold. The same documents in the
+same order give the same weights. The command decides what is read.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from tuili.errors import TooFew
 from tuili.native import Hashes
 
 FEWEST = 50
-"""A language is taught by so many good documents and as much junk at least."""
+"""The minimum number of good documents, and of junk documents, for a language to be trained."""
 BEGINNING = 60
-"""Words of the beginning of a document, which is an example of its own: short documents are judged, too."""
+"""The words at the beginning of a document that form an example of their own: short documents are judged, too."""
 FOLDS = 4
 
 
@@ -37,7 +37,7 @@ class Labelled(NamedTuple):
     text: str
     good: bool
     source: str = ""
-    """Where it comes from, as others do: documents of a source have words in common. None for one by itself."""
+    """The origin that it shares with others: documents of a source have words in common. Empty if it has none."""
 
 
 class _Example(NamedTuple):
@@ -49,7 +49,7 @@ class _Example(NamedTuple):
 
 
 class _Material:
-    """What is known of a language: its examples, and how many good documents of each fold have each word and pair."""
+    """The data of a language: its examples, and in how many good documents of each fold each word and pair occurs."""
 
     def __init__(self) -> None:
         self.examples = list[_Example]()
@@ -57,7 +57,7 @@ class _Material:
         self.documents = [0, 0]
 
     def familiarity(self, without: int | None) -> Familiarity:
-        """The tables of the good documents of all folds but one."""
+        """The tables for the good documents of all folds but one."""
         tables = {
             name: table(name, *merged([one for fold, one in enumerate(folds) if fold != without]))
             for name, folds in self.counting.items()
@@ -66,10 +66,10 @@ class _Material:
 
 
 def teach(documents: Iterable[Labelled], tell: Callable[[str], None] = lambda line: None) -> QualityClassifier:
-    """A classifier of the languages of the documents. tell: called with a line about each language.
+    """Train a classifier for the languages of the documents. tell: called with a line about each language.
 
-    Documents take about 40 bytes of memory for each word. Raises `TooFew` where there is no language with `FEWEST` good
-    documents and as much junk.
+    Documents take about 40 bytes of memory per word. Raises `TooFew` if no language has `FEWEST` good documents and as
+    many junk ones.
     """
     materials = defaultdict[str, _Material](_Material)
     given = [(one, _language(words)) for one in documents if len(words := Words(one.text)) >= 3]
@@ -98,7 +98,7 @@ def teach(documents: Iterable[Labelled], tell: Callable[[str], None] = lambda li
 def _deal(documents: Sequence[tuple[Labelled, str]]) -> list[tuple[str, int]]:
     """The source and the fold of each document. documents: with their languages.
 
-    Where a language has too few sources of either label to be parted so, each of its documents is a source.
+    If a language has too few sources of either label to be divided, each of its documents is its own source.
     """
     names = [f"/{document.source}" if document.source else str(n) for n, (document, _) in enumerate(documents)]
     folds = {name: number % FOLDS for number, name in enumerate(dict.fromkeys(names))}

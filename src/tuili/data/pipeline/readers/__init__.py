@@ -1,1 +1,1 @@
-"""Readers: files in, documents out, and a refusal with its place for whatever cannot be read. One file a format."""
+"""Readers turn files into documents, and refuse whatever they cannot read, with its place. One module per format."""

@@ -1,4 +1,4 @@
-"""The files of a corpus: those that inputs name, in an order that does not depend on the file system."""
+"""Finds the files of a corpus that the inputs name, in an order that does not depend on the file system."""
 
 from __future__ import annotations
 
@@ -28,16 +28,15 @@ USED_BY: dict[str, frozenset[str]] = {
     "encoding": frozenset({"text"}),
     "extractor": frozenset({"html"}),
 }
-"""The formats that have a use for an option of an input."""
+"""The formats that use an option of an input."""
 
 
 def find_files(inputs: Sequence[Input], without: Collection[Path] = ()) -> list[SourceFile]:
-    """Every file of every input, sorted by name within an input. A dataset counts as one file, and of a built corpus
-    the documents that were kept are read.
+    """Every file of every input, sorted by name within an input. A dataset counts as one file; of a built corpus, only
+    the kept documents are read.
 
-    without: folders that are no input, such as the one that is to be written. Raises `InputError` where an input is
-    not there, holds no file or is a build that is not done, where two have the same name or the same files, and for an
-    option that no file needs.
+    without: folders that are not inputs, such as the output folder. Raises `InputError` if an input is missing, empty
+    or an unfinished build, if two inputs have the same name or the same files, and for an option that no file uses.
     """
     found = list[SourceFile]()
     names, places = set[str](), dict[Path, Path]()
@@ -66,7 +65,7 @@ def find_files(inputs: Sequence[Input], without: Collection[Path] = ()) -> list[
                 _file(inside, str(Path(name, inside.relative_to(path))), number, given)
                 for inside in _walk(path, left_out)
             ]
-            if not own and not is_corpus(path):  # of which nothing was kept
+            if not own and not is_corpus(path):  # a corpus may have kept no document
                 raise InputError(f"{path} holds no file: name a folder with documents in it")
         _check_options(given, {file.format for file in own})
         found += own
@@ -74,7 +73,7 @@ def find_files(inputs: Sequence[Input], without: Collection[Path] = ()) -> list[
 
 
 def _check_once(path: Path, before: dict[Path, Path]) -> None:
-    """Raise `InputError` where an input is, holds, or is within one before."""
+    """Raise `InputError` if an input equals, contains, or is within an earlier one."""
     place = path.resolve()
     for other, given in before.items():
         if place == other or place in other.parents or other in place.parents:
@@ -91,16 +90,16 @@ def _check_options(given: Input, formats: set[Format | None]) -> None:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    """What tells a folder from all others, whatever links lead to it."""
+    """Identifies a folder, whatever links lead to it."""
     found = folder.stat()
     return found.st_dev, found.st_ino
 
 
 def _walk(top: Path, left_out: set[tuple[int, int]]) -> Iterator[Path]:
-    """The file itself, or every file below a folder: hidden ones and builds that are not done are left out, links to
+    """Yield the file itself, or every file below a folder. Hidden files and unfinished builds are left out; links to
     folders are not followed.
 
-    A folder that cannot be read is given as if it were a file, to be refused in its place.
+    A folder that cannot be read is yielded as if it were a file, so that it is refused in its place.
     """
     waiting = [top]
     while waiting:
@@ -117,22 +116,22 @@ def _walk(top: Path, left_out: set[tuple[int, int]]) -> Iterator[Path]:
 
 def _file(path: Path, name: str, number: int, given: Input) -> SourceFile:
     form: Format | None
-    name = os.fsencode(name).decode("utf-8", "backslashreplace")  # names of files need not be UTF-8
+    name = os.fsencode(name).decode("utf-8", "backslashreplace")  # file names need not be UTF-8
     if given.format == "auto":
         form = next((form for form, ends in SUFFIXES.items() if path.name.lower().endswith(ends)), None)
     else:
         form = given.format
     try:
         found = path.stat()
-    except OSError:  # a link to nowhere: reading it will say so
+    except OSError:  # a broken link: the refusal will say so
         return SourceFile(path, name, None, number, 0, 0)
-    # to open a pipe would wait for its writer, and a folder is one that cannot be read
+    # opening a pipe would block until it has a writer; a folder here is one that cannot be read
     regular = stat.S_ISREG(found.st_mode)
     return SourceFile(path, name, form if regular else None, number, found.st_size, found.st_mtime_ns)
 
 
 def fingerprint(files: Sequence[SourceFile]) -> str:
-    """A hash of the names, sizes and times of files: another one where any has changed."""
+    """A hash of the names, sizes and times of files, which changes if any of them does."""
     digest = hashlib.sha256()
     for file in files:
         told = f"{file.name}\0{file.format}\0{file.size}\0{file.changed}\0{file.version}\n"

@@ -1,4 +1,4 @@
-"""HTML: the main text of a page, found by resiliparse, or by trafilatura where the input says so."""
+"""HTML: the main text of a page, extracted by resiliparse, or by trafilatura if the input says so."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from tuili.data.pipeline.readers.reader import Reader, needed, read_whole
 from tuili.errors import one_line
 
 MAX_DEPTH = 4000
-"""Elements within one another. Browsers stop at 512; parsers take time with the square of it, here 0.3 s."""
+"""The maximum depth of nested elements. Browsers stop at 512; parsers take quadratic time, here 0.3 s."""
 _TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)")
 _NESTING = frozenset(
     b"""div span section article main aside nav header footer ul ol dl table form fieldset blockquote center figure pre
     details button label object""".split()
 )
-"""Elements that stand in others of their kind. Of others, such as `a`, parsers end one where the next begins."""
+"""Elements that nest within their own kind. Parsers end others, such as `a`, where the next one begins."""
 _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,500})", re.IGNORECASE)
 
 
 class HtmlReader(Reader):
-    """Reads pages. The encoding is that of a byte order mark, UTF-8 where it fits, the one that
-    the page declares where that fits, else what is detected.
+    """Reads pages. The encoding is that of a byte order mark, else UTF-8 if the page is valid UTF-8, else the declared
+    encoding if the page is valid in it, else the detected encoding.
     """
 
     default_kind = "web"
 
     def __init__(self, settings: Input) -> None:
-        """Raises `InputError` where the extractor is not installed."""
+        """Raises `InputError` if the extractor is not installed."""
         super().__init__(settings)
         self._extract = _resiliparse() if settings.extractor == "resiliparse" else _trafilatura()
 
@@ -50,7 +50,7 @@ class HtmlReader(Reader):
             text = self._extract(page)
         except (MemoryError, RecursionError):
             raise MemoryError from None
-        except Exception as error:  # parsers have errors of many kinds
+        except Exception as error:  # parsers raise many kinds of errors
             yield Refusal(item.place, ReadFault.DAMAGED, one_line(error))
             return
         title = _TITLE.search(page)
@@ -59,7 +59,7 @@ class HtmlReader(Reader):
 
 
 def depth(data: bytes) -> int:
-    """How deep elements stand in one another, about: those that nest by their nature are counted, by their names."""
+    """The approximate nesting depth: opening and closing tags of the elements in `_NESTING` are counted by name."""
     if data.count(b"<") <= MAX_DEPTH:
         return 0
     opened = dict.fromkeys(_NESTING, 0)
@@ -85,7 +85,7 @@ def _decode(data: bytes) -> str:
         from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
         declared = detect_encoding(data, from_html_meta=True) or "utf-8"
-        if not declared.startswith("utf-16"):  # in which no declaration could be read
+        if not declared.startswith("utf-16"):  # in UTF-16, no declaration could be read
             with suppress(UnicodeError):
                 return str(bytes_to_str(data, declared, errors="strict", fallback_encodings=()))
         return str(bytes_to_str(data, detect_encoding(data) or "utf-8"))

@@ -1,4 +1,4 @@
-"""A dataset by its name on the Hugging Face hub, or a local folder of one, read as a stream of rows."""
+"""A dataset of the Hugging Face hub, given by name, or a local dataset folder, read as a stream of rows."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from tuili.data.pipeline.readers.reader import Reader, json_fields, needed
 from tuili.errors import InputError, TuiliError, one_line
 
 _OF_THE_FORMAT = (ValueError, TypeError, KeyError, EOFError, zlib.error)
-"""What damaged files raise; Arrow's errors are among them. All else may pass: the network's, the system's."""
+"""Errors that damaged files raise, including Arrow's. Any other error may be temporary: of the network, the system."""
 
 
 class DatasetReader(Reader):
-    """Reads the rows of a split. Columns beside the text are metadata where JSON can hold them."""
+    """Reads the rows of a split. Columns other than the text become metadata if JSON can hold them."""
 
     parses = False
 
     def __init__(self, settings: Input) -> None:
-        """Raises `InputError` where the package datasets is not installed."""
+        """Raises `InputError` if the package datasets is not installed."""
         super().__init__(settings)
         needed("datasets", "datasets of the hub")
 
     def items(self, number: int, file: SourceFile, start: int) -> Iterator[Item]:
-        """The rows from number `start` on.
+        """Yield the rows from number `start` on.
 
-        Raises `InputError` where the dataset has no such split or configuration, and `TuiliError` where the network or
-        the disk fails: what is there would be lost if it were refused.
+        Raises `InputError` if the dataset has no such split or configuration, and `TuiliError` if the network or the
+        disk fails: refusing the remaining rows would lose them.
         """
-        count = max(start - 1, 0)  # where the row before cannot be read, that was told, and nothing is left
+        count = max(start - 1, 0)  # if the row before cannot be read, this was already reported, and nothing is left
         try:
             for row in self._rows(file, count):
                 if count >= start:
@@ -76,13 +76,13 @@ class DatasetReader(Reader):
 
 
 def _left_out(value: Any) -> None:
-    """A text that is a picture, for example, is none."""
+    """Encode a value that JSON cannot hold, such as a picture in the text column, as null."""
 
 
 def version_of(given: Input) -> str:
-    """What a dataset is now: a hash of the names, sizes and times in its folder, or its commit on the hub.
+    """The current version of a dataset: a hash of the names, sizes and times in its folder, or its commit on the hub.
 
-    Raises `TuiliError` where the hub cannot be asked, `InputError` for a revision of a folder.
+    Raises `TuiliError` if the hub cannot be asked, and `InputError` for a revision of a local folder.
     """
     if given.path.is_dir():
         if given.revision:
@@ -92,7 +92,7 @@ def version_of(given: Input) -> str:
 
     try:
         return str(HfApi().dataset_info(str(given.path), revision=given.revision).sha)
-    except Exception as error:  # of the network, and of the hub
+    except Exception as error:  # from the network or the hub
         raise TuiliError(f"dataset {given.path}: the hub does not tell its commit: {one_line(error)}") from error
 
 

@@ -1,4 +1,4 @@
-"""What is read: an input of a recipe, a file of it, and the items that a file is cut into."""
+"""Defines what is read: an input of a recipe, a file of the input, and the items into which a file is split."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ class SourceFile(NamedTuple):
 
     path: Path
     name: str
-    """What it is called in places: the input's name and the path in it, whatever folder the input stands in."""
+    """The file's name in places: the input's name and the path in it, whatever folder holds the input."""
     format: Format | None
-    """None where its name tells none."""
+    """None if the name does not indicate a format."""
     input: int
-    """Which of the recipe's inputs it belongs to."""
+    """The index of the recipe's input that the file belongs to."""
     size: int
     """Bytes."""
     changed: int
     """When it was last changed, in nanoseconds."""
     version: str = ""
-    """Of a dataset: the commit on the hub, or a hash of what its folder holds."""
+    """For a dataset: the commit on the hub, or a hash of the contents of its folder."""
 
     def packed(self) -> PackedFile:
         """The fields for another process."""
@@ -67,7 +67,7 @@ class SourceFile(NamedTuple):
 
     @classmethod
     def unpacked(cls, fields: PackedFile) -> SourceFile:
-        """The file of such fields."""
+        """Rebuild the file from such fields."""
         return cls(Path(os.fsdecode(fields[0])), *fields[1:])
 
 
@@ -75,7 +75,7 @@ PackedFile = tuple[bytes, str, Format | None, int, int, int, str]
 
 
 class Item(msgspec.Struct, array_like=True, frozen=True):
-    """A part of a file that is read at a time: a line, some rows, or the whole file."""
+    """The part of a file that is read at a time: a line, some rows, or the whole file."""
 
     file: int
     """The number of the file in the corpus."""
@@ -83,10 +83,10 @@ class Item(msgspec.Struct, array_like=True, frozen=True):
     """The number of the item in its file, from 0."""
     place: str
     data: bytes = b""
-    """The line itself, or what tells the reader which part is meant."""
+    """The line itself, or data that tells the reader which part to read."""
     weight: int = 0
-    """About how many bytes reading it takes."""
+    """The approximate number of bytes to read."""
     offset: int = 0
-    """How many bytes of the file lie before its end: for progress."""
+    """The number of bytes of the file up to the end of this item, for progress reports."""
     fault: Refusal | None = None
-    """Set where the item was found unreadable already."""
+    """Set if the item has already been found unreadable."""

@@ -1,4 +1,4 @@
-"""JSONL, plain or compressed with gzip or zstd: a document a line. A bad line is refused, and the next one is read."""
+"""JSONL, plain or compressed with gzip or zstd, one document per line. A bad line is refused, and reading continues."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from tuili.data.pipeline.readers.reader import Reader, unreadable
 from tuili.errors import EncodingError, RecordError, one_line
 
 MAX_EXPANSION = 1000
-"""How many times its size a compressed file may expand to: text compresses 3 to 50 times."""
+"""The maximum ratio of a compressed file's expanded size to its own. Text compresses 3 to 50 times."""
 EXPANDS_FREELY = 2**26
-"""Bytes that any file may expand to."""
+"""The number of bytes to which any file may expand."""
 MAX_BLANK = 1_000_000
-"""Blank lines one after another. A bomb of them costs no memory, but time."""
+"""The maximum number of consecutive blank lines. A bomb of them costs no memory, but time."""
 EXAMPLE = '{"text": "..."}'
 _BEHIND = ": nothing can be read from this line on"
 LINE_BYTES = 64
-"""Bytes that a line counts for at least, of those a file may expand to: millions of lines take time, too."""
+"""The minimum number of bytes that a line counts as, for the expansion limit: millions of lines take time, too."""
 _BLOCK = 2**20
 
 
 class JsonlReader(Reader):
-    """Reads JSONL. To cut lines needs no parsing; to read one is Python's own."""
+    """Reads JSONL. Splitting lines needs no parser; Python itself parses a line."""
 
     parses = False
 
     def items(self, number: int, file: SourceFile, start: int) -> Iterator[Item]:
-        """The lines that are not blank; a file without any is refused."""
+        """Yield the non-blank lines; a file without any is refused."""
         line, count = 0, 0
         try:
             with file.path.open("rb") as raw, expanded(file.path.name, raw) as stream:
@@ -45,7 +45,7 @@ class JsonlReader(Reader):
                 yield Item(number, 0, file.name, offset=file.size, fault=Refusal(file.name, ReadFault.EMPTY, message))
         except OSError as error:
             place = f"{file.name}:{line + 1}"
-            if error.errno:  # that of the system has a number, that of gzip has none
+            if error.errno:  # an error of the operating system has a number, an error of gzip has none
                 refusal = unreadable(place, error, _BEHIND)
             else:
                 refusal = Refusal(place, ReadFault.DAMAGED, one_line(error) + _BEHIND)
@@ -75,9 +75,9 @@ Line = tuple[int, bytes, tuple[ReadFault, str] | None]
 
 
 def _lines(stream: Stream, file: SourceFile) -> Iterator[Line]:
-    """The number of each line that is not blank, with the line, or with the fault of a line that is too long.
+    """Yield the number of each non-blank line, with the line, or with a fault if the line is too long.
 
-    Ends with a fault where the file has expanded too much.
+    Ends with a fault if the file has expanded too much.
     """
     most = max(EXPANDS_FREELY, MAX_EXPANSION * file.size)
     produced = number = blank = 0

@@ -1,5 +1,5 @@
-"""Parquet: a document a row. The rows are cut into items by what the file says of its groups, which may be a lie: that
-reading runs in a worker, whose time and memory have limits.
+"""Parquet, one document per row. The file's group metadata determine how rows are split into items. They may be false:
+reading runs in a worker with limited time and memory.
 """
 
 from __future__ import annotations
@@ -16,60 +16,60 @@ from tuili.data.pipeline.readers.reader import Reader, json_fields, needed, unre
 from tuili.errors import one_line
 
 ITEM_BYTES, ITEM_ROWS = 2**20, 1024
-"""An item holds about so many bytes of rows, and at most so many rows."""
+"""The approximate bytes of rows in an item, and the maximum number of its rows."""
 MAX_GROUP = 2**30
-"""Bytes that a group of rows may say it has: a reader takes a group's pages into memory."""
+"""The maximum declared bytes of a row group: a reader takes a group's pages into memory."""
 MAX_ITEMS = 1_000_000
-"""Of a file, which is cut at once."""
+"""The maximum number of items of a file, because the whole file is split at once."""
 MAX_FREE_ROWS = 1_000_000
-"""Rows that any group may have; a row counts for `LINE_BYTES`, at least, of what a file may expand to."""
+"""The rows that any group may have. A row counts as at least `LINE_BYTES` of the size that a file may expand to."""
 EXPANDS_FREELY = 2**24
-"""Bytes that any part may have. A value that stands in the file once may be that of a million rows."""
+"""The bytes that any part may have. A value that the file stores once may be the value of a million rows."""
 _OF_A_VALUE = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
-"""What a value raises that Python cannot hold: a text that is not UTF-8, a time zone or a year that there is not."""
+"""What a value raises that Python cannot hold: a text that is not UTF-8, a non-existent time zone or year."""
 _FEWER = "the group has fewer rows than the file says"
 _TOO_LARGE = "reading it takes more memory than a worker may have: write smaller groups"
 
 
 class Part(msgspec.Struct, array_like=True, frozen=True):
-    """Some rows of a group."""
+    """Some rows of a row group."""
 
     group: int
     size: int
-    """Rows of each part of the group."""
+    """The number of rows in each part of the group."""
     number: int
-    """Which part of it."""
+    """The number of the part in its group."""
     rows: int
-    """Rows that it should have."""
+    """The number of rows that the part should have."""
     most: int
-    """Bytes that its rows may have."""
+    """The maximum number of bytes of its rows."""
 
 
 class Group(NamedTuple):
-    """What a file says of a group of rows."""
+    """What a file declares about a row group."""
 
     rows: int
     size: int
-    """Bytes before compression."""
+    """The number of bytes before compression."""
     values: int
-    """Values of a column, which should be as many as rows."""
+    """The number of values in a column, which should equal the number of rows."""
 
 
 class ParquetReader(Reader):
-    """Reads rows. Columns beside the text are metadata where JSON can hold them; other values are left out."""
+    """Reads rows. Columns other than the text become metadata if JSON can hold them; other values are left out."""
 
     outlines = True
 
     def __init__(self, settings: Input) -> None:
-        """Raises `InputError` where pyarrow is not installed."""
+        """Raises `InputError` if pyarrow is not installed."""
         super().__init__(settings)
         needed("pyarrow", "Parquet")
         self._open: tuple[int, Part, Iterator[Any]] | None = None
         self._ended = (-1, -1)
-        """The file and the group that had fewer rows than it says: parts behind its end need not be looked for."""
+        """The file and the group that had fewer rows than declared: parts after its end need not be looked for."""
 
     def outline(self, number: int, file: SourceFile) -> list[Item]:
-        """The items of a file: parts of its groups of rows."""
+        """The items of a file: parts of its row groups."""
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
 
@@ -83,7 +83,7 @@ class ParquetReader(Reader):
                 said = [Group(group.num_rows, group.total_byte_size, _values(group, flat)) for group in groups]
                 return self._outline(number, file, said)
         except (ArrowException, OSError, ValueError, MemoryError) as error:
-            if isinstance(error, OSError) and error.errno:  # that of the system has a number, that of Arrow has none
+            if isinstance(error, OSError) and error.errno:  # the system's errors have a number, Arrow's have none
                 return [Item(number, 0, file.name, offset=file.size, fault=unreadable(file.name, error))]
             refusal = Refusal(file.name, ReadFault.DAMAGED, one_line(error))
             return [Item(number, 0, file.name, offset=file.size, fault=refusal)]
@@ -131,7 +131,7 @@ class ParquetReader(Reader):
         place = f"{item.place}&part={part.number}"
         try:
             rows, size = self._rows(file, item.file, part)
-        except MemoryError:  # Arrow's is one of Arrow's errors, too
+        except MemoryError:  # Arrow's memory error is an `ArrowException`, too
             yield Refusal(place, ReadFault.TOO_MUCH_MEMORY, _TOO_LARGE)
             return
         except (ArrowException, OSError, ValueError) as error:
@@ -152,9 +152,9 @@ class ParquetReader(Reader):
             yield Refusal(place, ReadFault.DAMAGED, _FEWER)
 
     def _rows(self, file: SourceFile, number: int, part: Part) -> tuple[list[dict[str, Any]], int]:
-        """The rows of a part, none where it is larger than it may be, and its bytes.
+        """The rows of a part, or none if the part is larger than allowed, and its size in bytes.
 
-        Parts that follow one another are read on; else the group is read from its start.
+        Consecutive parts continue the same read; otherwise the group is read from its start.
         """
         if self._ended == (number, part.group):
             raise ValueError(_FEWER)
@@ -167,7 +167,7 @@ class ParquetReader(Reader):
         ):
             reached = (number, msgspec.structs.replace(part, number=-1), self._batches(file, part))
         before, batches = reached[1].number, reached[2]
-        self._open = None  # an error on the way leaves nothing that could be read on
+        self._open = None  # after an error, reading cannot be continued
         batch: Any = None
         for _ in range(part.number - before):
             batch = next(batches, None)
@@ -185,7 +185,7 @@ class ParquetReader(Reader):
 
 
 def _values(group: Any, flat: list[int]) -> int:
-    """The number of values of a column without lists, another than that of the rows where one column has that."""
+    """The number of values in a column without lists: one that differs from the number of rows, if there is any."""
     counts = {group.column(place).num_values for place in flat} - {group.num_rows}
     return int(min(counts, default=group.num_rows))
 

@@ -1,7 +1,7 @@
-"""PDF: the text of its pages, by PDFium, the engine of Chrome.
+"""PDF: the text of its pages, by PDFium, Chrome's PDF engine.
 
-It was chosen over pypdf for its speed and because hostile files are thrown at it all the time; and it runs in a worker,
-whose time and memory have limits. A file without text, such as a scan, is refused.
+PDFium was chosen over pypdf because it is fast and constantly exposed to hostile files; it also runs in a worker, with
+limited time and memory. A file without text, such as a scan, is refused.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from tuili.errors import one_line
 
 MAX_PAGES = 5000
 _HYPHEN = re.compile(r"(?<=[a-z])(?:\u00ad|\ufffe|\u0002)\r?\n?|(?<=[a-z])-\r?\n(?=[a-z])")
-"""A word that is broken at the end of a line; PDFium writes U+FFFE or U+0002 for the hyphen."""
+"""A hyphenation at the end of a line; PDFium writes U+FFFE or U+0002 for the hyphen."""
 
 
 class PdfReader(Reader):
-    """Reads PDF files: a document each, its pages with an empty line between them."""
+    """Reads PDF files. Each is one document, with an empty line between its pages."""
 
     default_kind = "paper"
 
     def __init__(self, settings: Input) -> None:
-        """Raises `InputError` where pypdfium2 is not installed."""
+        """Raises `InputError` if pypdfium2 is not installed."""
         super().__init__(settings)
         needed("pypdfium2", "PDF")
 
@@ -60,11 +60,11 @@ class PdfReader(Reader):
                 pages.append(_HYPHEN.sub("", text).replace("\r\n", "\n").replace("\0", "").strip("\n"))
                 characters += len(pages[-1])
                 if characters > MAX_CHARACTERS:
-                    break  # it is refused for its length
+                    break  # the document is refused because of its length
         finally:
             pdf.close()
         text = "\n\n".join(filter(None, pages))
         if text.strip():
             yield self.document(item.place, text, {"pages": count})
-        elif pages or not count:  # else each page has been refused
+        elif pages or not count:  # otherwise every page has been refused
             yield Refusal(item.place, ReadFault.EMPTY, "there is no text on its pages: a scan needs recognition first")

@@ -1,6 +1,6 @@
-"""What readers have in common: documents are made of texts and rows, or refused with what is wrong.
+"""What readers have in common: they make documents of texts and rows, or refuse them with what is wrong.
 
-A file is cut into items in one process, cheaply and in order; an item is read into documents in any process.
+One process splits a file into items, cheaply and in order; any process reads an item into documents.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from tuili.data.readers.questions import QUESTION_FIELDS, form_of, instructed
 from tuili.errors import InputError, TuiliError, one_line
 
 MAX_FILE = 2**26
-"""Bytes of a file that is one document."""
+"""The maximum bytes of a file that is one document."""
 MOST_MEASURED = 1e300
 _LASTING = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}
 )
-"""Errors of the system that say what a file is; others, such as those of a disk on a network, may pass."""
+"""Errors of the operating system that describe a file. Others, such as those of a network disk, may be temporary."""
 _AS_TEXTS = (datetime.date, datetime.time, datetime.timedelta, Decimal, UUID)
 _OWN = frozenset({"text", "id", "place", "kind"})
 _OWN_ALL = _OWN | {"metadata", "measures", "record"}
@@ -36,35 +36,35 @@ _OWN_ALL = _OWN | {"metadata", "measures", "record"}
 
 
 class Reader(ABC):
-    """Reads the files of one format as an input says."""
+    """Reads the files of one format, according to the settings of an input."""
 
     default_kind: ClassVar[str] = "prose"
     parses: ClassVar[bool] = True
-    """Whether foreign code in C reads the file, which a hostile file may crash: it then runs in a worker process."""
+    """Whether foreign C code, which a hostile file may crash, reads the file, so that it must run in a worker."""
     outlines: ClassVar[bool] = False
-    """Whether to cut a file into items takes such code, too: `outline` is then called in a worker."""
+    """Whether splitting a file into items takes such code, too: `outline` is then called in a worker."""
 
     def __init__(self, settings: Input) -> None:
-        """Raises `InputError` where a package that it needs is not installed."""
+        """Raises `InputError` if a required package is not installed."""
         self.settings = settings
         self.kind = settings.kind or self.default_kind
 
     def items(self, number: int, file: SourceFile, start: int) -> Iterator[Item]:
-        """The items of a file from number `start` on. By default the file is one item."""
+        """Yield the items of a file from number `start` on. By default, the file is one item."""
         if start == 0:
             yield Item(number, 0, file.name, weight=file.size, offset=file.size)
 
     def outline(self, number: int, file: SourceFile) -> list[Item]:
-        """All items of a file at once, for readers that outline."""
+        """All items of a file at once, for readers with `outlines` set."""
         return list(self.items(number, file, 0))
 
     @abstractmethod
     def read(self, file: SourceFile, item: Item) -> Iterator[Document | Refusal]:
-        """The documents of an item, and what of it cannot be read."""
+        """Yield the documents of an item, and a refusal for each part that cannot be read."""
 
     def document(self, place: str, text: Any, metadata: dict[str, Any]) -> Document | Refusal:
-        """A document, whose lines end in `\\n`, or why there is none: the text is no text, empty, too long or has half
-        characters."""
+        """A document, whose lines end in `\\n`, or the reason for refusing it: it is not text, empty, too long or has
+        unpaired surrogates."""
         if not isinstance(text, str):
             return Refusal(place, ReadFault.NO_TEXT, f"{self.settings.text} should be a text, not {_name_of(text)}")
         if len(text) > MAX_CHARACTERS:
@@ -85,7 +85,7 @@ class Reader(ABC):
         return Document(text, place, place, self.kind, metadata)
 
     def row(self, place: str, fields: dict[str, Any]) -> Document | Refusal:
-        """The document of a row of JSONL, Parquet or a dataset. Fields without a meaning of their own are metadata."""
+        """The document of a row of JSONL, Parquet or a dataset. Fields without a special meaning become metadata."""
         own = self.settings
         if self._is_own(fields):
             return self._again(place, fields)
@@ -118,7 +118,7 @@ class Reader(ABC):
         return msgspec.structs.replace(document, id=identity, kind=kind)
 
     def _is_own(self, fields: dict[str, Any]) -> bool:
-        """Whether it is a document that a pipeline has written, and no row of a user's with such columns."""
+        """Whether the row is a document that a pipeline has written, and not a user's row with such columns."""
         named = self.settings.text != "text" or self.settings.id or self.settings.kind_field
         fits = fields.keys() >= _OWN and fields.keys() <= _OWN_ALL
         return fits and not named and all(isinstance(fields[name], str) for name in _OWN - {"text"})
@@ -138,12 +138,12 @@ class Reader(ABC):
 
 
 def _is_packed(name: str, value: Any) -> bool:
-    """Whether it is JSON in a column of Parquet."""
+    """Whether a value is JSON in a Parquet column."""
     return name in ("metadata", "measures", "record") and isinstance(value, str)
 
 
 def needed(package: str, what: str) -> None:
-    """Raise `InputError` where an optional package is not installed."""
+    """Raise `InputError` if an optional package is not installed."""
     if find_spec(package) is None:
         raise InputError(f"{what} cannot be read without {package}: pip install 'tuili[documents]'")
 
@@ -161,9 +161,9 @@ def read_whole(file: SourceFile) -> bytes | Refusal:
 
 
 def unreadable(place: str, error: OSError, behind: str = "") -> Refusal:
-    """The refusal of what the system does not let anybody read. behind: what the message ends with.
+    """Refuse what the operating system does not allow to read. behind: the end of the message.
 
-    Raises `TuiliError` for an error that may pass: to refuse the rest would lose it, though it is there.
+    Raises `TuiliError` for an error that may be temporary: refusing the rest would lose it.
     """
     if error.errno not in _LASTING:
         raise TuiliError(f"{place}: {one_line(error)}; what is done is kept: start the same command again") from error
@@ -177,8 +177,8 @@ def _name_of(value: Any) -> str:
 
 
 def json_fields(row: dict[str, Any], text: str) -> dict[str, Any]:
-    """The columns of a row that JSON can hold and that are not null; that of the text in any case. Dates,
-    times and decimal numbers are told as texts."""
+    """The columns of a row that JSON can hold and that are not null, and always the text column. Dates, times and
+    decimal numbers become texts."""
     told = {key: msgspec.to_builtins(value) if isinstance(value, _AS_TEXTS) else value for key, value in row.items()}
     fields = {key: value for key, value in told.items() if value is not None and _is_json(value)}
     return fields | {text: row[text]} if text in row else fields

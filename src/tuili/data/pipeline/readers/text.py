@@ -1,4 +1,4 @@
-"""Plain text: a file is a document."""
+"""Plain text, one document per file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 
 
 class TextReader(Reader):
-    """Reads plain text in the encoding that the input names; a byte order mark names it, too."""
+    """Reads plain text in the encoding named by the input, unless a byte order mark indicates another."""
 
     parses = False
 
     def __init__(self, settings: Input) -> None:
-        """Raises `InputError` for an encoding that Python has not."""
+        """Raises `InputError` for an encoding that Python does not have."""
         super().__init__(settings)
         try:
             codecs.lookup(settings.encoding)

@@ -1,5 +1,5 @@
-"""Routing: to which domain a document belongs, and records extracted from the problems in it, whose steps are checked.
+"""Routing: assigns a domain to each document, and extracts records from the problems in it, whose steps are checked.
 
-`route` is the block, `problems` finds problems in text and `equations` their calculations, `extraction` checks them and
-makes records, `domains` knows the words of each domain.
+`route` is the block. `problems` finds problems in text, and `equations` their calculations; `extraction` checks them
+and makes records; `domains` knows the words of each domain.
 """

@@ -1,4 +1,4 @@
-"""Which domain a text belongs to, by the words of `domains.yaml`."""
+"""Determines the domain of a text from the words in `domains.yaml`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import yaml
 from tuili.tasks import BUILT_IN_DOMAINS
 
 STRONG, LEAST, MOST, WORDS_A_POINT = 3, 3, 8, 200
-"""What a strong word counts, and what a text needs: a point for so many words, between the least and the most."""
+"""The points of a strong word; and the points that a text needs: one per so many words, between least and most."""
 WORDS_A_WEAK_ONE = 8
-"""Weak words alone make a domain only of an exercise: a text that asks or has numbers, with one among so many words."""
+"""Weak words alone suffice only for an exercise: a text that asks or has numbers, with one per so many words."""
 _ASKS = re.compile(r"[0-9?？]")
 MAX_READ = 50_000
-"""Characters of a text by which it is routed: the first ones."""
+"""The number of characters at the start of a text that determine its domain."""
 _TOKEN = re.compile(r"[a-z]+(?:['.-][a-z]+)*|[\u4e00-\u9fff]+")
 
 
 def domain_of(text: str) -> str | None:
-    """The domain whose words a text has most of; None where it has few of any. Equal ones: the first in their order."""
+    """The domain whose words a text has most of; None if it has few of any. Of equal domains, the first in order."""
     text = text[:MAX_READ]
     scores, strong, words = _scores(text)
     least = min(MOST, max(LEAST, words // WORDS_A_POINT))
@@ -33,8 +33,8 @@ def domain_of(text: str) -> str | None:
 
 
 def _scores(text: str) -> tuple[dict[str, int], set[str], int]:
-    """The score of each domain, those with a strong word or a pattern, and the number of words; a Chinese word counts
-    as two characters."""
+    """The score of each domain, the domains with a strong word or a pattern, and the number of words; a Chinese word
+    counts as two characters."""
     tokens = _TOKEN.findall(text.lower())
     count = sum((len(token) + 1) // 2 if token[0] > "\u4dff" else 1 for token in tokens)
     scores = {
@@ -50,7 +50,7 @@ def _scores(text: str) -> tuple[dict[str, int], set[str], int]:
 
 
 def _known_words(tokens: Sequence[str]) -> set[str]:
-    """The words and phrases of `domains.yaml` among tokens, also with an s behind them."""
+    """The words and phrases of `domains.yaml` among tokens, also with an appended s."""
     known, longest, seen = _known(), _longest(), set[str]()
     for place, token in enumerate(tokens):
         if token[0] > "\u4dff":
@@ -64,7 +64,7 @@ def _known_words(tokens: Sequence[str]) -> set[str]:
 
 @cache
 def _longest() -> dict[str, int]:
-    """By the first word, or Han character, of what is known, how many of them the longest such phrase has."""
+    """Maps the first word, or Han character, of the known phrases to the length of the longest such phrase."""
     longest = dict[str, int]()
     for phrase in _known():
         parts = list(phrase) if phrase[0] > "\u4dff" else phrase.split()
@@ -75,7 +75,7 @@ def _longest() -> dict[str, int]:
 
 @cache
 def _known() -> dict[str, list[tuple[str, int]]]:
-    """By word or phrase, the domains that it speaks for, and how much."""
+    """Maps each word or phrase to the domains that it indicates, with its points."""
     known = dict[str, list[tuple[str, int]]]()
     for name, words in _listed().items():
         for strength, value in (("strong", STRONG), ("weak", 1)):
@@ -86,7 +86,7 @@ def _known() -> dict[str, list[tuple[str, int]]]:
 
 @cache
 def _patterns() -> dict[str, list[re.Pattern[str]]]:
-    """The regular expressions that speak for each domain."""
+    """The regular expressions that indicate each domain."""
     return {name: list(map(re.compile, words.get("patterns", ()))) for name, words in _listed().items()}
 
 

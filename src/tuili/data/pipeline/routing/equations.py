@@ -1,8 +1,8 @@
-"""Calculations that a text writes out, as steps: `48/2 = 24 clips` becomes `48 / 2 = 24`.
+"""Finds calculations written out in a text, as steps: `48/2 = 24 clips` becomes `48 / 2 = 24`.
 
-A calculation is taken only where nothing around it can belong to it: no letter or percent sign touches it, no variable
-or function stands before it, and no word such as `half of` or `day`; and only where it can be read in one way. What is
-right is left to the checker.
+A calculation is taken only if nothing around it can belong to it (no letter or percent sign touches it; no variable,
+function, or word such as `half of` or `day` precedes it), and only if it can be read in one way. The checker decides
+whether it is right.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from itertools import islice, pairwise
 from tuili.data.readers.gsm8k import calculation_step
 
 MAX_STEPS = 64
-"""Calculations of one text that are taken."""
+"""The maximum number of calculations taken from one text."""
 _MAX_SIDE, _AROUND = 200, 12
-"""Characters of a side, and of what is looked at before and behind a calculation."""
+"""The maximum characters of a side, and the characters inspected before and after a calculation."""
 _WIDE = str.maketrans("０１２３４５６７８９＋－＊／＝％\u00a0\u3000", "0123456789+-*/=%  ", "\r")
 _TYPESET: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), plain)
@@ -38,13 +38,13 @@ _TYPESET: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
     )
 )
-"""How formulas are typeset, and the same in plain signs. `20% of 80 =` is `20/100*80`; `20% of 80 + 5` may mean two
-things. A small 2 at an end may be that of a footnote."""
+"""Typeset formulas, and their form in plain signs. `20% of 80 =` becomes `20/100*80`; `20% of 80 + 5` is ambiguous.
+A small 2 at an end may be a footnote mark."""
 _RUN = re.compile(r"[0-9$€£¥.,()+*/^×÷−–=\- \t]+")
 _TIMES = re.compile(r"(?<=[0-9)])(?!(?<=\b0)x)( ?)[x×](?= ?[$(0-9])")
 _MARK = re.compile(r"[ \t]*(?:(?P<sign>[-*•–])|\(?(?:[0-9]{1,3}|[a-z])[.)])[ \t]+(?=[$€£¥(.0-9])", re.IGNORECASE)
 _GOES_ON = re.compile(r"[-0-9+*/×÷−–=(][ \t]*\Z")
-"""The end of a line that a calculation may go on behind."""
+"""The end of a line after which a calculation may continue."""
 _SENTENCE = re.compile(r"[.,]+(?=\s|$)")
 _CURRENCY = re.compile(r"[$€£¥]")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
@@ -53,11 +53,11 @@ _POWER = r"(?:\^[0-9]{1,2}(?![\^]))?"
 _TERM = rf"\(*-?{_NUMBER}{_POWER}(?:\){_POWER})*"
 _SIDE = re.compile(rf"{_TERM}(?: ?[-+*/] ?{_TERM})*")
 _UNSURE_POWER = re.compile(r"(?:^|[-+*/(] ?)-[0-9.]+\^|\^[0-9]+ ?/")
-"""`-2^2` may be meant as 4, and `9^1/2` as 3."""
+"""Ambiguous powers: `-2^2` may mean 4, and `9^1/2` may mean 3."""
 _TWICE_DIVIDED = re.compile(rf"/ ?-?{_NUMBER} ?/")
-"""`3 / 1/4` may be meant as a third of something, or as 12."""
+"""`3 / 1/4` may mean a third of something, or 12."""
 _THREE_PLACES = re.compile(r"(?<![0-9.])[1-9][0-9]{0,2}\.[0-9]{3}(?![0-9])")
-"""`1.500`, in which the point may stand between thousands."""
+"""`1.500`, where the point may separate thousands."""
 _SIGNS = "-+*/="
 _EQUALITY = re.compile(r"(?<![=<>!])=(?=\s{0,3}[-$€£¥(.]{0,2}[0-9])(?!=)|(?<=[0-9)])\s?=(?!=)")
 _GROUP = re.compile(r"\s[0-9]{3}(?![0-9])")
@@ -77,13 +77,13 @@ _SCALE = re.compile(
 _LETTER = r"(?![\u4e00-\u9fff])[\w^%!°²³\\]"
 _TOUCHING_BEFORE, _TOUCHING_BEHIND = re.compile(rf"(?:{_LETTER}|[0-9][:．])\Z"), re.compile(rf"{_LETTER}|[:．][0-9]")
 _FACTOR = re.compile(r"(?:[√∛∑∏∫π}]|\\[a-zA-Z]+)[ \t]*\Z")
-"""Before a number or a bracket: it is multiplied by that, or is what a function is of."""
+"""Before a number or a bracket: a factor of it, or a function applied to it."""
 _VARIABLE = re.compile(r"(?<![^\W_])[^\W\d_\u4e00-\u9fff][ \t]*\Z")
-"""The same before a bracket alone, as `a` before a number is a word."""
+"""The same, but only before a bracket, because `a` before a number is a word."""
 
 
 def worked_steps(text: str) -> tuple[str, ...]:
-    """The calculations of a text in order, in canonical printing, `MAX_STEPS` at most."""
+    """The calculations of a text in order, in canonical printing, at most `MAX_STEPS`."""
     text, steps = _TIMES.sub(r"\1*", _without_marks(_plain(text))), list[str]()
     for run in _RUN.finditer(text):
         if "=" in run[0] and len(steps) < MAX_STEPS:
@@ -93,12 +93,12 @@ def worked_steps(text: str) -> tuple[str, ...]:
 
 
 def count_equalities(text: str) -> int:
-    """How many calculations a text seems to have: signs `=` before a number or behind one."""
+    """Estimate the number of calculations in a text: count the signs `=` before or after a number."""
     return len(_EQUALITY.findall(_plain(text)))
 
 
 def _plain(text: str) -> str:
-    """A text with plain signs in place of typeset ones."""
+    """Replace typeset signs by plain ones."""
     text = text.translate(_WIDE)
     for pattern, plain in _TYPESET:
         text = pattern.sub(plain, text)
@@ -106,7 +106,7 @@ def _plain(text: str) -> str:
 
 
 def _without_marks(text: str) -> str:
-    """A text without the marks of its lists: `- `, `1. `, `b) `. A sign is one where no calculation can go on there."""
+    """Remove list markers: `- `, `1. `, `b) `. A sign counts as a marker if no calculation can continue there."""
     lines, before, marked = list[str](), "", False
     for line in text.split("\n"):
         mark = _MARK.match(line)
@@ -117,7 +117,7 @@ def _without_marks(text: str) -> str:
 
 
 def _steps(run: str, before: str, behind: str) -> Iterator[str]:
-    """Those of a run of digits and signs. before, behind: some characters around it."""
+    """The steps in a run of digits and signs. before, behind: some characters around it."""
     parts = _SENTENCE.split(run)
     for number, part in enumerate(parts):
         sides: list[str | None] = [_side(side) for side in part.split("=")]
@@ -136,10 +136,10 @@ def _steps(run: str, before: str, behind: str) -> Iterator[str]:
 
 
 def _belongs_before(part: str, before: str) -> bool:
-    """Whether a run goes on with what stands before it."""
-    if part.lstrip()[:1] in ("-", "−", "–"):  # of a word before it, as in `pears - 3 = 5`
+    """Whether a run continues the text before it."""
+    if part.lstrip()[:1] in ("-", "−", "–"):  # continues a word, as in `pears - 3 = 5`
         return not before.endswith("\n")
-    if before[-1].isdigit() and _GROUP.match(part):  # of a number before it, as in `14, 400 / 80 = 180`
+    if before[-1].isdigit() and _GROUP.match(part):  # continues a number, as in `14, 400 / 80 = 180`
         return True
     first = part.lstrip(" \t")[:1]
     if (first.isdigit() or first in (".", "(")) and _FACTOR.search(before):
@@ -151,13 +151,13 @@ def _belongs_before(part: str, before: str) -> bool:
 
 
 def _belongs_behind(part: str, behind: str) -> bool:
-    """Whether what stands behind a run belongs to its last number."""
+    """Whether the text after a run belongs to its last number."""
     touches = not part[-1:].isspace() and _TOUCHING_BEHIND.match(behind) is not None
     return touches or _SCALE.match(behind) is not None
 
 
 def _side(side: str) -> str | None:
-    """A side of a calculation in plain signs; None for what is none."""
+    """A side of a calculation in plain signs; None if it is not one."""
     if len(side) > _MAX_SIDE:
         return None
     side = (

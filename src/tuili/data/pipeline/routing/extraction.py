@@ -1,6 +1,6 @@
-"""From a question with an answer and steps to a record, if the checker refutes none of the steps.
+"""Turns a question with an answer and steps into a record, if the checker refutes none of the steps.
 
-Where questions come from is left to `rows` and `problems`, what becomes of their documents to `route`.
+`rows` and `problems` find the questions; `route` decides what becomes of their documents.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from tuili.steps import Context, Status, Verdict, check_chain, read_turns, split
 from tuili.tasks import BUILT_IN_DOMAINS, LEVELS
 
 LEAST_WORDS = 6
-"""Words of a question that is told in words, and is no bare calculation."""
+"""The minimum words of a question that is a word problem and not a bare calculation."""
 MAX_SHOWN = 200
-"""Characters of what a drop tells."""
+"""The maximum characters of a text in a drop."""
 SHORT_ANSWER = 5
-"""Words of an answer that a question without calculations may have, at most."""
+"""The maximum words of the answer to a question without calculations."""
 WORD = re.compile(r"[^\W\d_]{2,}|[\u4e00-\u9fff]")
 _OF_KIND = {
     "propositional": "propositional", "boolean": "propositional", "categorical": "syllogism", "linear": "equations",
     "polynomial": "equations", "date": "calendar", "trace": "tracing", "universal": "proofs", "proof": "proofs",
 }  # fmt: skip
-"""The domain of steps that a theory of the checker decides."""
+"""The domain of the steps that each theory of the checker decides."""
 
 
 class Reason(StrEnum):
@@ -51,10 +51,10 @@ class Reason(StrEnum):
 class Question(NamedTuple):
     """A question as it was found.
 
-    fields: those of its record that are known. steps: what its solution writes out, where that is no record. equation:
-    the solution in another notation, all of which the steps are. value: what it gives, which must be the answer; None
-    where it divides by zero. equalities: how many calculations its words seem to have, of which steps are those that
-    could be read.
+    fields: the known fields of its record. steps: the steps written out in its solution, if that is not a record.
+    equation: the solution in another notation, which the steps cover completely. value: its result, which must be the
+    answer; None if it divides by zero. equalities: the apparent number of calculations in its words; steps has those
+    that could be read.
     """
 
     fields: dict[str, Any]
@@ -65,9 +65,9 @@ class Question(NamedTuple):
 
 
 class Extracted(NamedTuple):
-    """What became of a question: a record, or a reason with what was measured.
+    """The outcome of a question: a record, or a reason with the measured values.
 
-    steps: how many it has. decided: how many of them the checker decides.
+    steps: the number of its steps. decided: the number of steps that the checker decides.
     """
 
     record: Record | None
@@ -78,13 +78,13 @@ class Extracted(NamedTuple):
 
 
 def can_be_checked(question: str, answer: str, steps: Sequence[str]) -> bool:
-    """Whether a question in words is one for a checker: one with calculations, or of a known domain with an answer in
-    few words, and none of another kind, as in a list of frequent questions."""
+    """Whether a checker can handle a question in words: it has calculations, or a known domain and a short answer.
+    Other questions, as in a list of frequently asked questions, are left out."""
     return bool(steps) or (len(WORD.findall(answer)) <= SHORT_ANSWER and domain_of(question) is not None)
 
 
 def extract_record(question: Question, not_derived: bool = False) -> Extracted:
-    """The record of a question. not_derived: whether it may have steps that all hold and do not give its answer."""
+    """The record of a question. not_derived: whether to accept valid steps that do not give the answer."""
     steps = {"steps": question.steps} if question.steps else {}
     try:
         record = Record.model_validate(question.fields | steps)
@@ -106,7 +106,7 @@ def extract_record(question: Question, not_derived: bool = False) -> Extracted:
 def _fault(
     question: Question, steps: Sequence[str], verdicts: Sequence[Verdict], answer: str
 ) -> tuple[Reason | None, dict[str, float | str]]:
-    """The first reason against a chain, with the step and what is right. answer: empty where it is a program."""
+    """The first reason against a chain, with the step and what is right. answer: empty if it is a program."""
     for step, verdict in zip(steps, verdicts, strict=True):
         if verdict.status is Status.INVALID:
             reason = Reason.ROUNDED if is_rounded(step, verdict) else Reason.REFUTED
@@ -120,7 +120,7 @@ def _fault(
 
 
 def _fault_of_equation(question: Question, answer: str) -> tuple[Reason | None, dict[str, float | str]]:
-    """Whether an equation gives another number than the answer."""
+    """The fault if an equation gives another number than the answer."""
     if question.value == leading_number(answer):
         return None, {}
     step = f"{question.equation} = {answer}"
@@ -131,8 +131,8 @@ def _fault_of_equation(question: Question, answer: str) -> tuple[Reason | None, 
 
 
 def _reached(question: Question, steps: Sequence[str], verdicts: Sequence[Verdict]) -> set[Fraction]:
-    """The numbers that steps give: their values, and all that stand in one of another kind, or one that is not decided.
-    Of a record, whose steps are of any kind, those that stand in any."""
+    """The numbers that steps give: the values of valid calculations, and all numbers in steps of another kind or in
+    undecided ones. For a record, whose steps are of any kind, the numbers in every step."""
     reached = set[Fraction]()
     for step, verdict in zip(steps, verdicts, strict=True):
         value = _value(verdict)
@@ -148,7 +148,7 @@ def _told(step: str, right: str) -> dict[str, float | str]:
 
 
 def _value(verdict: Verdict) -> Fraction | None:
-    """The number that a calculation gives; None for a step of another kind."""
+    """The number that a calculation gives; None for another kind of step."""
     try:
         return Fraction(str(verdict.witness.get("value")))
     except (ValueError, ZeroDivisionError):
@@ -156,14 +156,14 @@ def _value(verdict: Verdict) -> Fraction | None:
 
 
 def _guessed(fields: dict[str, Any], record: Record, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """The domain and the level of a record that does not tell them."""
+    """The domain and the level of a record, if they are not given."""
     guessed = {"domain": _domain(record, verdicts), "level": max(LEVELS[0], min(len(verdicts), LEVELS[-1]))}
     return {key: value for key, value in guessed.items() if key not in fields}
 
 
 def _domain(record: Record, verdicts: Sequence[Verdict]) -> str:
-    """By the words of the question, else by what decides its steps; a number that is asked for in words is the answer
-    of a word problem."""
+    """The domain from the words of the question, else from the theory that decides its steps; if a question in words
+    has a number as its answer, it is a word problem."""
     if domain := domain_of(record.input):
         return domain
     kinds = [_OF_KIND[verdict.kind] for verdict in verdicts if verdict.kind in _OF_KIND]

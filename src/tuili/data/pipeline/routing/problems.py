@@ -1,7 +1,7 @@
-"""Problems in a text, found where it is plain that they are: `Question: …` before `Answer: …` or `Solution: …`, or such
-words as headings.
+"""Finds problems in a text that are clearly marked: `Question: …` before `Answer: …` or `Solution: …`, or such words as
+headings.
 
-What their calculations are is left to `equations`, whether they are right to `extraction`.
+`equations` finds their calculations; `extraction` decides whether these are right.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from tuili.data.pipeline.routing.equations import count_equalities, worked_steps
 from tuili.data.readers.own import numbers_in
 
 MAX_QUESTION, MAX_WORKED, MAX_ANSWER = 4000, 8000, 200
-"""Characters of a question, of what is behind it, and of an answer."""
+"""The maximum characters of a question, of the text after it, and of an answer."""
 _AS_SPACE = {0x00A0: " ", 0x3000: " "}
-"""What indents in pages, and in Chinese."""
+"""Characters that indent text in pages, and in Chinese."""
 _LABEL = re.compile(
     r"""^[ \t]{0,20}(?:[\#>*-]{1,6}[ \t]{0,4})?[*_]{0,2}【?
     (?:(?P<question>question|problem|exercise|(?:example|task)(?=[ ][0-9])|q|题目|问题|习题|例题|例|问|题)
@@ -28,9 +28,9 @@ _LABEL = re.compile(
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 _SIGNS = ":：】.)"
-"""One of these ends a label, unless that is a heading."""
+"""One of these ends a label that is not a heading."""
 _OPTION = re.compile(r"^[ \t>*(-]{0,6}B[ \t]?[:：.)]", re.IGNORECASE | re.MULTILINE)
-"""The second of several answers to choose from, the first of which is labelled `A:`."""
+"""The second of several answers to choose from; the first is labelled `A:`."""
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
 _NUMBER = r"-?[$€£¥]?-?(?:[0-9][0-9.,/]{0,80}[0-9]|[0-9])(?![0-9.,/]{0,80}[0-9])%?"
 _LAST_LINE = re.compile(rf"^#### *({_NUMBER})\.?\s*\Z", re.MULTILINE)
@@ -44,7 +44,7 @@ _SAID = re.compile(
     (?=[ \t]*(?:[.!?)。！？]|[,，;；](?![ ]*[0-9])|$|(?:{_CONNECTIVES})))""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
-"""A number, with a unit of three words at most, or one of a few words, up to where a clause ends."""
+"""A number with a unit of at most three words, or one of a few words, up to the end of a clause."""
 _FRACTION = re.compile(r"\\[dt]?frac\{([0-9]{1,40})\}\{([0-9]{1,40})\}")
 _GOES_ON = (
     r"\b(?:but|plus|minus)\b|\b(?:half|third|quarter|rest|most|some)[ ]of[ ](?:it|them|these|those|this|that|which)\b"
@@ -53,16 +53,16 @@ _GOES_ON = (
 _LAST_RESULT = re.compile(
     rf"=\s*[$€£¥]?(-?[0-9][0-9.,/]*)(?![0-9])(?:(?!{_GOES_ON})[^0-9=\n.!?。]){{0,40}}[.!?。]?\s*$", re.IGNORECASE
 )
-"""A result behind which at most the rest of its sentence stands, without another number in digits, or words by which
-the working goes on."""
+"""A result followed by at most the rest of its sentence, without another number in digits, and without words that
+continue the working."""
 _CHECK = re.compile(r"\b(?:check|verif)|检验|验算|验证", re.IGNORECASE)
-"""What makes a last calculation one that looks whether the answer is right."""
+"""Words of a last calculation that only checks the answer."""
 
 
 class FoundProblem(NamedTuple):
-    """A problem of a text, between two places of it.
+    """A problem between two positions of a text.
 
-    `steps`: the calculations that are written behind the question. `equalities`: how many there seem to be.
+    `steps`: the calculations written out after the question. `equalities`: their apparent number.
     """
 
     question: str
@@ -74,12 +74,12 @@ class FoundProblem(NamedTuple):
 
 
 def find_problems(text: str) -> Iterator[FoundProblem]:
-    """The problems of a text in order.
+    """Yield the problems of a text in order.
 
-    A question goes to the next label, and so does a solution before its answer. What is behind the last label goes to
-    the first heading, or blank line behind which no calculation follows that uses a number from before; a short answer
-    is its line alone.
-    What has no plain answer is no problem: see `plain_answer`.
+    A question extends to the next label, and so does a solution before its answer. The text after the last label
+    extends to the first heading, or to the blank line after which no calculation uses an earlier number; a short answer
+    is only its line.
+    A problem without a plain answer is skipped: see `plain_answer`.
     """
     text = text.translate(_AS_SPACE)
     labels = list(_labels(text))
@@ -111,7 +111,7 @@ def find_problems(text: str) -> Iterator[FoundProblem]:
 
 
 def _labels(text: str) -> Iterator[re.Match[str]]:
-    """The labels of a text in order. `A:` answers `Q:` alone, and is none where `B:` stands behind it."""
+    """Yield the labels of a text in order. `A:` only answers `Q:`, and is not a label if `B:` follows."""
     asked = ""
     for label in filter(_is_plain, _LABEL.finditer(text)):
         asked = label["question"] or asked
@@ -121,9 +121,9 @@ def _labels(text: str) -> Iterator[re.Match[str]]:
 
 
 def _is_plain(label: re.Match[str]) -> bool:
-    """Whether it is no line of a sentence: `solution.` and `Problem 1` without a sign behind might be one. They have to
-    begin with a capital letter, and a heading stands behind a blank line, or as one of Markdown; of a question it has a
-    number.
+    """Whether a label cannot be part of a sentence, as `solution.` and `Problem 1` without a final sign might be. Such
+    a label must begin with a capital letter. A heading must follow a blank line or be one in Markdown; the heading of a
+    question must have a number.
     """
     shown = label[0].strip(" \t*_")
     if shown[-1] in _SIGNS and not shown.lower().endswith("solution."):
@@ -137,7 +137,7 @@ def _is_plain(label: re.Match[str]) -> bool:
 
 
 def _end_of_worked(text: str, start: int, end: int, known: set[Fraction], is_answer: bool) -> int:
-    """Where that ends what stands behind the last label of a problem. known: numbers from before."""
+    """The end of the text that belongs to the last label of a problem. known: numbers that occur earlier."""
     end = min(end, start + MAX_WORKED)
     while start < end and text[start].isspace():
         start += 1
@@ -162,10 +162,10 @@ def _end_of_worked(text: str, start: int, end: int, known: set[Fraction], is_ans
 
 
 def plain_answer(parts: Mapping[str, str], steps: Sequence[str]) -> str:
-    """The answer that a `solution`, an `answer` or both tell; empty where none is told plainly. steps: in them.
+    """The answer given by a `solution`, an `answer` or both; empty if none is given plainly. steps: their steps.
 
-    Told plainly is what stands behind `####` at an end, an `answer` of one line, `\\boxed{}`, a number behind `the
-    answer is`, or the result of a calculation behind which nothing stands.
+    A plain answer is the text after `####` at an end, an `answer` of one line, the content of `\\boxed{}`, a number
+    after `the answer is`, or the result of a final calculation.
     """
     parts = {name: text.replace("\r\n", "\n").translate(_AS_SPACE) for name, text in parts.items()}
     for part in reversed([*parts.values()]):
@@ -189,7 +189,7 @@ def _is_line(text: str) -> bool:
 
 
 def _boxed(text: str) -> str:
-    """What stands in the last `\\boxed{}` of a text; empty where that has no end soon."""
+    """The content of the last `\\boxed{}` in a text; empty if it does not close soon."""
     text = _FRACTION.sub(r"\1/\2", text)
     start, depth = text.rfind("\\boxed{") + len("\\boxed{"), 1
     for place in range(start, min(start + MAX_ANSWER, len(text))):

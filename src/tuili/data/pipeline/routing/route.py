@@ -1,4 +1,4 @@
-"""The block `route`: a domain for every document, and records of the problems in it whose steps are not refuted."""
+"""The block `route`: it assigns a domain to every document, and extracts records of problems with no refuted step."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tuili.errors import RecordError
 from tuili.tasks import BUILT_IN_DOMAINS
 
 NONE = "none"
-"""The domain of what belongs to none of them."""
+"""The domain of documents that belong to no domain."""
 FEW_WORDS = 20
-"""What is left of a text beside its problems is a document where it has so many words."""
+"""The text left after problems are removed is a document if it has at least this number of words."""
 Part = Document | tuple[Document, Drop]
 
 
@@ -41,12 +41,12 @@ class RoutingSettings(BlockSettings):
     )
 
     def build(self) -> Routing:
-        """The block."""
+        """Build the block."""
         return Routing(self)
 
 
 class Routing(Block):
-    """Notes the domain of each document as `routed_domain`, and extracts records from it."""
+    """Records the domain of each document as `routed_domain`, and extracts records from the document."""
 
     name, routes = "route", True
     Reason = Reason
@@ -55,7 +55,7 @@ class Routing(Block):
         self._settings = settings
 
     def apply(self, document: Document) -> Sequence[Part]:
-        """The document with its domain; or the problems in it, and what is left of its text beside them."""
+        """Return the document with its domain; or the problems in it, and the rest of its text."""
         try:
             question = question_of_row(document)
         except RecordError as error:

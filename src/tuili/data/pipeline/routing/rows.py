@@ -1,6 +1,6 @@
 """Questions that are rows: records, GSM8K, equations in prefix notation, and questions with an answer in words.
 
-The text of a row's document is the question; its other fields are metadata.
+The text of a row's document is the question; the other fields are metadata.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from tuili.data.records import Record
 from tuili.steps import THINK
 
 MAX_ROW = 20_000
-"""Characters of a question in a form of its own: what is longer is a text."""
+"""The maximum characters of a question in its own form; anything longer is a text."""
 NEEDED = (
     "article", "background", "choices", "context", "document", "image", "images", "options", "paragraph", "passage",
     "premise", "story", "table",
 )  # fmt: skip
-"""Fields without which a question can often not be answered: a row with one of them is no question here."""
+"""Fields without which a question often cannot be answered: a row with one of them is not taken as a question."""
 _ROW_OF_DATASET = re.compile(r"(.+)#[^#/:=]+=\d+")
 _GSM8K = re.compile(r"^#### *[-+$€£¥]?[0-9.][^\n]*\s*\Z", re.MULTILINE)
 
 
 def question_of_row(document: Document) -> Question | None:
-    """The question of a row; None for a document of any other kind.
+    """The question of a row; None for any other document.
 
-    Raises `RecordError` for a row that has the fields of a form and not what they must hold.
+    Raises `RecordError` for a row that has the fields of a form, but with wrong contents.
     """
     if len(document.text) > MAX_ROW:
         return None
     if document.record is not None:
         return Question(document.record)
     if "question" in document.metadata or any(document.metadata.get(name) for name in NEEDED):
-        return None  # the text is no question, or not all of it
+        return None  # the text is not a question, or not all of it
     row, own, output = document.metadata | {"question": document.text}, dict[str, Any](), ""
     if "output" in row and "input" not in document.metadata:
         own = {key: value for key, value in row.items() if key in Record.model_fields and value is not None}
@@ -69,30 +69,30 @@ def question_of_row(document: Document) -> Question | None:
 
 
 def _is_worked(record: Mapping[str, Any]) -> bool:
-    """Whether the output of a row is a solution with calculations, and no bare answer, whole response or program."""
+    """Whether a row's output is a solution with calculations, and not a bare answer, a whole response or a program."""
     output = _in_words(record)
     return bool(worked_steps(output)) or _GSM8K.search(output) is not None
 
 
 def _unread(record: Mapping[str, Any]) -> int:
-    """How many calculations seem to be in an output of which none could be read."""
+    """The apparent number of calculations in an output of which none could be read."""
     return count_equalities(_in_words(record))
 
 
 def _in_words(record: Mapping[str, Any]) -> str:
-    """The output of a row; empty where its steps stand apart from it, in `<think>` or `steps`, or it is a program."""
+    """The output of a row; empty if its steps are separate, in `<think>` or `steps`, or if it is a program."""
     output = record.get("output")
     apart = record.get("steps") or record.get("specification") or str(output).lstrip().startswith(THINK)
     return output if isinstance(output, str) and not apart else ""
 
 
 def _question(fields: dict[str, Any], worked: str) -> Question:
-    """A question whose steps are the calculations in words."""
+    """A question whose steps are the calculations in its worked solution."""
     return Question(fields, worked_steps(worked), equalities=count_equalities(worked))
 
 
 def source_of(document: Document) -> str:
-    """The name of the input that a document is of: of a dataset of the hub with its owner."""
+    """The name of the input that a document comes from; for a dataset of the hub, including its owner."""
     if of_dataset := _ROW_OF_DATASET.fullmatch(document.place):
         return of_dataset[1]
     return re.split(r"[/:]|#group=", document.place, maxsplit=1)[0]
@@ -103,7 +103,7 @@ def _fields(document: Document) -> dict[str, Any]:
 
 
 def _read(document: Document, read: ReadQuestion) -> dict[str, Any]:
-    """The fields of a question that a reader has read; its steps are checked anew."""
+    """The fields of a question from a reader; its steps are checked again."""
     record = read.record
     return _fields(document) | {"input": record.input, "output": record.output, "source": record.source}
 

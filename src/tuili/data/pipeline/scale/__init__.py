@@ -1,6 +1,6 @@
-"""Builds over many machines: shares of a corpus that tasks read, and the same blocks as steps of datatrove.
+"""Builds over many machines: tasks read shares of a corpus, or datatrove runs the same blocks as steps.
 
-The steps need datatrove, of the extra `scale`; the functions need nothing more.
+The steps need datatrove, from the extra `scale`; the functions need nothing more.
 """
 
 import lazy_loader

@@ -1,8 +1,8 @@
-"""A build in shares: tasks, on any machines that see the same folders, each read some files of a corpus and send their
-documents through the blocks; then one task writes, byte for byte, what `build` would have written.
+"""A build in shares: tasks on any machines that see the same folders each read some files of a corpus and send their
+documents through the blocks. Then one task writes, byte for byte, what `build` would have written.
 
-What becomes of each item is kept in a file a share, within the folder of the build, until that is done. Who runs the
-tasks is left to `steps`.
+Until then, the outcome of each item is kept in one file per share, within the folder of the build. `steps` runs the
+tasks.
 """
 
 from __future__ import annotations
@@ -35,44 +35,44 @@ _NAMES: dict[type[Any], str] = {Kept: "kept", Dropped: "dropped", Asked: "to_be_
 
 
 class Header(msgspec.Struct, frozen=True, tag=True):
-    """The first message of a share: what it is one of."""
+    """The first message of a share, which identifies its build."""
 
     recipe: str
     corpus: str
 
 
 class Part(msgspec.Struct, frozen=True, tag=True):
-    """Items without their lines, and what became of each."""
+    """Items without their lines, and the outcomes of each."""
 
     items: list[Item]
     outcomes: list[list[Outcome]]
 
 
 class End(msgspec.Struct, frozen=True, tag=True):
-    """The last message: what became of the documents, counted."""
+    """The last message: the number of documents for each outcome."""
 
     counts: dict[str, int]
 
 
 def files_of(files: Sequence[SourceFile], rank: int, world: int) -> range:
-    """The numbers of the files that a task reads: neighbours, with about as many bytes as those of another task."""
-    before = [0, *accumulate(file.size + 1 for file in files)]  # an empty file is work, too
+    """The numbers of the files that a task reads: adjacent files, with about as many bytes as another task has."""
+    before = [0, *accumulate(file.size + 1 for file in files)]  # an empty file takes work, too
     of_task = [before[number] * world // before[-1] for number in range(len(files))]
     mine = [number for number, task in enumerate(of_task) if task == rank]
     return range(mine[0], mine[-1] + 1) if mine else range(0)
 
 
 def read_share(settings: BuildSettings, folder: Path, rank: int, world: int, *, workers: int = 1) -> dict[str, int]:
-    """Read share `rank` of `world` of a build that will write `folder`. Returns how many documents were kept, dropped,
-    refused, or are to be decided on by a block that must know the order.
+    """Read share `rank` of `world` of a build that will write `folder`. Returns the numbers of documents that were
+    kept, dropped or refused, or that await the decision of a block that must know the order.
 
-    A share that was read before is not read again. workers: processes that read. Raises `InputError` as `build` does.
+    A share that was already read is not read again. workers: processes that read. Raises `InputError` as `build` does.
     """
     work = work_folder(folder)
     files = find_files(settings.inputs, (folder, work))
     corpus, header = Corpus(settings.inputs, files), Header(*build_hashes(settings, files))
     path, counts = _path(work, rank, world), Counter[str]()
-    if (folder / PRIVATE).exists():  # all is written, and only what is private is left to be removed
+    if (folder / PRIVATE).exists():  # everything is written, and only the private files remain to be removed
         return counts
     if folder.exists():
         raise InputError(f"{folder} exists already: choose another place, or remove it")
@@ -93,9 +93,9 @@ def read_share(settings: BuildSettings, folder: Path, rank: int, world: int, *, 
 
 
 def join_shares(settings: BuildSettings, folder: Path, *, tell: Tell = lambda progress: None) -> Built:
-    """Write the corpus of which all shares are read. May be killed and called again, as `build` may.
+    """Write the corpus after all shares have been read. May be killed and called again, as `build` may.
 
-    Raises `InputError` as `build` does, and where a share is missing or is one of other documents or another recipe.
+    Raises `InputError` as `build` does, and if a share is missing or belongs to other documents or another recipe.
     """
     work = work_folder(folder)
 
@@ -119,7 +119,7 @@ def _path(work: Path, rank: int, world: int) -> Path:
 
 
 def _all_paths(work: Path) -> list[Path]:
-    """The files of all shares, in order. Raises `InputError` where one is missing."""
+    """The files of all shares, in order. Raises `InputError` if one is missing."""
     found = {path.name for path in _path(work, 0, 0).parent.glob("*-of-*.zst")}
     worlds = {int(name[9:14]) for name in found}
     if len(worlds) != 1:
@@ -134,7 +134,7 @@ def _all_paths(work: Path) -> list[Path]:
 
 
 def _messages(path: Path, header: Header) -> Iterator[Part | End]:
-    """What a share holds. Raises `InputError` where it is one of another build, `TuiliError` where it is damaged."""
+    """The messages of a share. Raises `InputError` if it is of another build, and `TuiliError` if it is damaged."""
     decode = msgspec.msgpack.Decoder(Header | Part | End).decode
     try:
         with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as stream:
@@ -162,7 +162,7 @@ def _counts_of(path: Path, header: Header) -> dict[str, int]:
 
 
 def _read_from(path: Path, header: Header, start: tuple[int, int]) -> Iterator[Read]:
-    """The items of a share from one on."""
+    """The items of a share, starting with the given one, and their outcomes."""
     for message in _messages(path, header):
         if isinstance(message, Part):
             skipped = sum((item.file, item.number) < start for item in message.items)

@@ -1,7 +1,7 @@
-"""Steps of datatrove, for its local, Slurm and Ray executors. Needs datatrove, of the extra `scale`.
+"""Steps of datatrove, for its local, Slurm and Ray executors. Needs datatrove, from the extra `scale`.
 
-`ReadShare`, in as many tasks as one likes, and behind it `WriteCorpus`, in one, build what `tuili data build` builds.
-`ApplyBlocks` stands among datatrove's own readers, filters and writers.
+`ReadShare`, in any number of tasks, followed by `WriteCorpus`, in one task, builds what `tuili data build` builds.
+`ApplyBlocks` can be combined with datatrove's own readers, filters and writers.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from tuili.data.pipeline.scale.shares import join_shares, read_share
 from tuili.errors import InputError
 
 _READER = "read"
-"""What refuses a document that datatrove has read and that is none."""
+"""The reader's name in refusals of documents that datatrove has read but that are not valid."""
 
 
 class _BuildStep(PipelineStep):
-    """What both steps of a build have: its settings, with the places of files as they are from any folder."""
+    """The common part of both steps of a build: its settings, with file paths made absolute."""
 
     type = "🦉 - TUILI"
 
@@ -43,19 +43,19 @@ class _BuildStep(PipelineStep):
 
 
 class ReadShare(_BuildStep):
-    """Reads a share of the inputs, one for each task, and sends its documents through the blocks."""
+    """Reads one share of the inputs per task, and sends its documents through the blocks."""
 
     name = "read a share"
 
     def __init__(self, settings: BuildSettings, folder: Path | str, *, workers: int = 1) -> None:
-        """folder: what `WriteCorpus` will write. workers: processes of each task, of which each has the limits that the
-        recipe sets.
+        """folder: the folder that `WriteCorpus` will write. workers: the number of processes of each task; each has the
+        limits of the recipe.
         """
         super().__init__(settings, folder)
         self.workers = workers
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Iterator[TroveDocument]:
-        """Read the share. Gives no documents: datatrove need not write any."""
+        """Read the share. Yields no documents, so that datatrove need not write any."""
         with self.track_time("share"):
             counts = read_share(self.settings, self.folder, rank, world_size, workers=self.workers)
         for name, count in counts.items():
@@ -64,12 +64,12 @@ class ReadShare(_BuildStep):
 
 
 class WriteCorpus(_BuildStep):
-    """Writes the corpus once all shares are read. It is the whole pipeline of one task."""
+    """Writes the corpus after all shares have been read. It is the whole pipeline of one task."""
 
     name = "write the corpus"
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Iterator[TroveDocument]:
-        """Write it. Raises `InputError` for more tasks than one, and where a share is missing."""
+        """Write the corpus. Raises `InputError` for more than one task, and if a share is missing."""
         if world_size != 1:
             raise InputError(f"WriteCorpus runs in one task, and not in {world_size}: set tasks=1")
         with self.track_time("corpus"):
@@ -86,12 +86,12 @@ class ApplyBlocks(PipelineStep):
     name = "Tuili's blocks"
 
     def __init__(self, blocks: Sequence[BlockSettings], *, kind: str = "web", exclusion_writer: Any = None) -> None:
-        """kind: the kind of text of documents whose metadata have no `kind`. exclusion_writer: a writer of datatrove
-        for what is dropped, of a part of a document its beginning, with `filter_reason` in its metadata, such as
-        `basic/few_words`, and what was `measured`.
+        """kind: the kind of text for documents whose metadata have no `kind`. exclusion_writer: a datatrove writer for
+        dropped documents (of a part of a document, only its beginning), with `filter_reason` in the metadata, such as
+        `basic/few_words`, and the `measured` values.
 
-        Raises `InputError` where a file that a block needs cannot be read, and for a block that must know the order of
-        the corpus, such as `dedup`: `ReadShare` and `WriteCorpus` run those.
+        Raises `InputError` if a file that a block needs cannot be read, and for a block that must know the order of the
+        corpus, such as `dedup`: `ReadShare` and `WriteCorpus` run those.
         """
         super().__init__()
         self.blocks: tuple[BlockSettings, ...] = _from_anywhere(tuple(blocks))
@@ -103,7 +103,7 @@ class ApplyBlocks(PipelineStep):
         return Pipeline([block.build() for block in self.blocks])
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[TroveDocument]:
-        """The documents that pass, with what the blocks noted among their metadata."""
+        """Yield the documents that pass, with what the blocks recorded in their metadata."""
         pipeline, reader = self._pipeline(), JsonlReader(Input(path=Path(_READER)))
         with self.exclusion_writer or nullcontext() as writer:
             for given in data or ():
@@ -123,7 +123,7 @@ class ApplyBlocks(PipelineStep):
     def _ends(
         self, given: TroveDocument, pipeline: Pipeline, reader: JsonlReader
     ) -> Iterator[tuple[TroveDocument, str]]:
-        """What becomes of a document: itself or its parts, each with the reason for which it is dropped, or none."""
+        """Yield a document, or its parts, each with the reason for which it is dropped, or an empty one."""
         passed = json_fields(given.metadata, "")
         found = reader.document(given.id, given.text, passed)
         if isinstance(found, Refusal):
@@ -144,22 +144,22 @@ class ApplyBlocks(PipelineStep):
             else:
                 reason = f"{outcome.block}/{outcome.drop.reason}"
                 trace, measured = outcome.trace, {"measured": outcome.drop.measured}
-                text = given.text if trace.id == given.id else trace.excerpt  # of a part its beginning is known
+                text = given.text if trace.id == given.id else trace.excerpt  # of a part, only the beginning is known
                 yield _with(given, text, trace.id, filter_reason=reason, **measured), reason
 
 
 def _with(
     given: TroveDocument, text: str | None = None, identity: str | None = None, /, **metadata: Any
 ) -> TroveDocument:
-    """The document with other values."""
+    """A copy of the document with other values."""
     text, identity = given.text if text is None else text, identity or given.id
     return TroveDocument(text=text, id=identity, media=given.media, metadata={**given.metadata, **metadata})
 
 
 def _from_anywhere(value: Any) -> Any:
-    """Settings whose files are named by absolute paths: tasks run in folders of their own."""
+    """Make the paths in settings absolute, because tasks run in folders of their own."""
     match value:
-        case Input(format="dataset") if not value.path.is_dir():  # a name of the hub is no path
+        case Input(format="dataset") if not value.path.is_dir():  # a name on the hub is not a path
             return value
         case BaseModel():
             return value.model_copy(update={name: _from_anywhere(part) for name, part in value})

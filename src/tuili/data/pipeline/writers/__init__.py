@@ -1,1 +1,1 @@
-"""Writers: shards that are appended to in steps and can be taken up after a kill, and the manifest over them."""
+"""Writers: shards, to which steps append and which can be resumed after a kill, and the manifest for them."""

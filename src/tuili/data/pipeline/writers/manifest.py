@@ -1,6 +1,6 @@
 """The manifest of a built corpus: what was read, kept, dropped and refused, and a hash of every file.
 
-It holds no time and no place of a machine: the same documents and recipe give the same manifest.
+It contains no time and no path of a machine: the same documents and recipe give the same manifest.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Counts(msgspec.Struct):
 
 
 class _Shape(msgspec.Struct):
-    """What a manifest is known by."""
+    """The fields by which a manifest is recognised."""
 
     tuili: str
     documents: _Counts
@@ -44,7 +44,7 @@ class _Shape(msgspec.Struct):
 def write_manifest(
     folder: Path, settings: BuildSettings, files: Sequence[SourceFile], tally: Tally, notes: Mapping[str, list[str]]
 ) -> dict[str, Any]:
-    """Write the manifest of a folder whose shards are whole, and return it. notes: of each block that has any."""
+    """Write the manifest of a folder with complete shards, and return it. notes: for each block that has any."""
     of_input = [[file for file in files if file.input == number] for number in range(len(settings.inputs))]
     inputs = [
         {
@@ -88,7 +88,7 @@ def _name(given: Input, files: Sequence[SourceFile]) -> str:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a built corpus. Raises `InputError` where there is none, or one that is damaged."""
+    """Read the manifest of a built corpus. Raises `InputError` if it is missing or damaged."""
     path = folder / MANIFEST_FILE
     try:
         manifest: Any = json.loads(path.read_bytes())
@@ -102,7 +102,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def is_corpus(folder: Path) -> bool:
-    """Whether a folder holds a built corpus: other folders may have a file of that name, too."""
+    """Whether a folder holds a built corpus. Other folders may have a file named like the manifest, too."""
     path = folder / MANIFEST_FILE
     try:
         fits = path.is_file() and path.stat().st_size <= _MOST_BYTES

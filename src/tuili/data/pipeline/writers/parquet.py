@@ -1,4 +1,4 @@
-"""Shards of documents as Parquet files, made of finished shards of lines. Needs pyarrow, of the extra `documents`."""
+"""Converts finished shards of lines to Parquet. Needs pyarrow, from the extra `documents`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import zstandard
 from tuili.files import whole_file
 
 ROW_GROUP, GROUP_BYTES = 1000, 2**24
-"""Rows of a group and bytes of their lines, at most: what a reader of the file takes into memory at a time."""
+"""The maximum rows of a group and bytes of their lines, which a reader takes into memory at a time."""
 TEXTS, JSON = ("text", "id", "place", "kind"), ("metadata", "measures", "record")
-"""The columns, all of them text; the latter hold JSON, and nothing where a document has none."""
+"""The columns, all of type string. The latter hold JSON, or null if a document has no such value."""
 
 Row = dict[str, str | None]
 

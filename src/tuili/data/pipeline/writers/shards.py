@@ -1,7 +1,7 @@
-"""Shards of lines: files that grow by whole steps, so that one can be cut back to its last step after a kill.
+"""Shards of lines: files that grow by whole steps, so that a shard can be truncated to its last step after a kill.
 
-A step is a frame of zstd of its own: what a shard holds depends on the lines and the steps alone. The manifest over
-shards is left to `manifest`, Parquet to `parquet`.
+A step is a separate zstd frame: the contents of a shard depend on the lines and the steps alone. `manifest` describes
+the shards; `parquet` converts them.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from tuili.files import flush
 
 
 class ShardPosition(msgspec.Struct):
-    """How far the shards of a folder have come."""
+    """How far the shards of a folder are written."""
 
     shard: int = 0
-    """The number of the shard that grows."""
+    """The number of the shard being written."""
     documents: int = 0
-    """Lines in it."""
+    """The number of lines in it."""
     size: int = 0
-    """Bytes of its lines before compression."""
+    """The bytes of its lines before compression."""
     length: int = 0
-    """Bytes of its file."""
+    """The bytes of its file."""
 
 
 class Shards:
-    """The shards of a folder, `part-00000.jsonl.zst` and on, each made by its first lines.
+    """The shards of a folder, `part-00000.jsonl.zst` and so on. The first lines of a shard create its file.
 
-    They are taken up where `position` says: what is beyond is cut.
+    Writing resumes at `position`: anything beyond is truncated.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class Shards:
         level: int,
         suffix: str = ".jsonl.zst",
     ) -> None:
-        """documents, size: a shard ends with the step that reaches so many lines or bytes. Raises `TuiliError` where
-        a shard is shorter than it was.
+        """documents, size: a shard ends with the step that reaches this number of lines or bytes. Raises `TuiliError`
+        if a shard is shorter than it was.
         """
         self._folder, self._suffix = folder, suffix
         self.position = position
@@ -74,7 +74,7 @@ class Shards:
         return sorted(self._folder.glob(f"part-?????{self._suffix}"))
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Write the lines of a step, in a new shard where the last one is full."""
+        """Write the lines of a step, in a new shard if the last one is full."""
         if not lines:
             return
         at = self.position
@@ -90,13 +90,13 @@ class Shards:
         at.length += self._file.write(self._compressor.compress(data) if self._compressor else data)
 
     def flush(self) -> None:
-        """Wait until all that was appended is on the disk."""
+        """Wait until everything appended is on the disk."""
         if self._file:
             self._file.flush()
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Flush, and let the file go. May be called again."""
+        """Flush and close the file. May be called again."""
         file, self._file = self._file, None
         if file:
             with file:

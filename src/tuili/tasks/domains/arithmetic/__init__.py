@@ -1,4 +1,4 @@
-"""Arithmetic: whole numbers and fractions, which come equally often. Powers are left to `number_theory`."""
+"""Arithmetic: whole numbers and fractions, equally often. `number_theory` has the powers."""
 
 from __future__ import annotations
 

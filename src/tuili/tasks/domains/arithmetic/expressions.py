@@ -1,4 +1,4 @@
-"""Expressions of whole numbers with brackets, worked out from the left and from the inside."""
+"""Expressions of whole numbers with brackets, worked out from left to right and from the inside out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tuili.tasks.domains.arithmetic.whole_numbers import ArithmeticLevel, multip
 
 @dataclass(frozen=True)
 class Node:
-    """A number (without operator) or an operation on two nodes. `value` is its value."""
+    """A number (without an operator) or an operation on two nodes. `value` is its value."""
 
     value: int
     operator: str = ""
@@ -28,7 +28,7 @@ class Node:
         return f"{left_text} {self.operator} {right_text}"
 
     def steps(self) -> list[str]:
-        """The steps of the operations, from left to right and inner ones first."""
+        """The steps of the operations, from left to right and inner operations first."""
         if not self.parts:
             return []
         left, right = self.parts

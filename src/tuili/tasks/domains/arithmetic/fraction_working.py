@@ -1,6 +1,6 @@
 """The written working of fractions: lowest terms, common denominators, sums.
 
-Which fractions a problem has is left to `fractions`.
+`fractions` decides which fractions a problem has.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tuili.tasks.building.working import cancel, euclid, exact_division, grid_mu
 
 
 def reduce_fraction(numerator: int, denominator: int, *, fully: bool = False) -> list[str]:
-    """The steps that reduce a fraction to lowest terms, or show that it is in lowest terms: those of `cancel`."""
+    """The steps of `cancel`, which reduce a fraction to lowest terms or show that it is in lowest terms."""
     lines, forms = cancel(numerator, denominator, fully=fully)
     return [*lines, forms] if "=" in forms else lines
 
@@ -21,7 +21,7 @@ def common_denominator(first: int, second: int) -> list[str]:
     """The steps to the least common multiple of two different numbers, by Euclid's algorithm.
 
     `common_denominator(4, 6)` → `6 mod 4 = 2`, `4 mod 2 = 0`, `gcd(6, 4) = 2`, `4 / 2 = 2`, `lcm(6, 4) = 6 * 2 = 12`.
-    Where one of them is a multiple of the other, no greatest common divisor is written.
+    If one of them is a multiple of the other, no greatest common divisor is written.
     """
     small, large = sorted((first, second))
     name, common = f"lcm({large}, {small})", lcm(first, second)
@@ -37,7 +37,7 @@ def common_denominator(first: int, second: int) -> list[str]:
 def add_fractions(first: Fraction, sign: str, second: Fraction) -> tuple[list[str], Fraction]:
     """The steps of a sum or difference by the least common denominator, and the result.
 
-    How often the larger denominator fits into it is what the line of the least common multiple says.
+    The line of the least common multiple already says how often the larger denominator fits into it.
     """
     common, larger = lcm(first.denominator, second.denominator), max(first.denominator, second.denominator)
     steps = []

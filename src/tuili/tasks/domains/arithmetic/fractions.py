@@ -1,6 +1,6 @@
 """Fractions: sums, products and quotients, comparison, lowest terms, parts of a number, decimals.
 
-The denominators of a sum all divide one round number, so that their common multiples stay small.
+All denominators of a sum divide one round number, so that their common multiples stay small.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TERMS_BY_LEVEL = {1: 2, 2: 2, 3: 3, 4: 4, 5: 4}
 
 
 def _proper(rng: random.Random, denominators: Sequence[int]) -> Fraction:
-    """A random proper fraction in lowest terms; its denominator is one of those given."""
+    """A random proper fraction in lowest terms, with one of the given denominators."""
     denominator = rng.choice(denominators)
     return Fraction(rng.choice([n for n in range(1, denominator) if gcd(n, denominator) == 1]), denominator)
 
@@ -36,9 +36,9 @@ def _divisors(number: int) -> list[int]:
 
 
 def _sum(rng: random.Random, level: int) -> Content:
-    """A sum from left to right, of which every running total is positive and no whole number.
+    """A sum from left to right; every running total is positive and not a whole number.
 
-    At level 1 one denominator is a multiple of the other.
+    At level 1, one denominator is a multiple of the other.
     """
     denominators = _divisors(rng.choice(ROUND_NUMBERS_BY_LEVEL[level]))
     while True:
@@ -58,7 +58,7 @@ def _sum(rng: random.Random, level: int) -> Content:
 
 
 def _product(rng: random.Random, level: int) -> Content:
-    """A product or quotient of two fractions, of three from level 4 on. Dividing is multiplying by the inverse."""
+    """A product or quotient of two fractions, or three from level 4 on. Division multiplies by the inverse."""
     denominators = range(2, (11, 12, 14, 10, 12)[level - 1])
     while True:
         factors = [_proper(rng, denominators) for _ in range(2 if level < 4 else 3)]
@@ -86,7 +86,7 @@ def _ratio(value: Fraction) -> str:
 
 
 def _compare(rng: random.Random, level: int) -> Content:
-    """The larger or smaller of two close fractions, by cross products; it stands first in the comparisons."""
+    """The larger or smaller of two close fractions, by cross products; it comes first in the comparisons."""
     denominators = range(3, (13, 16, 24, 30, 50)[level - 1])
     first, second = _proper(rng, denominators), _proper(rng, denominators)
     while first == second or abs(first - second) > Fraction(1, 2 + level) or first.denominator == second.denominator:

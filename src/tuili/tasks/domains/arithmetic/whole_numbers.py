@@ -1,4 +1,4 @@
-"""Whole numbers: signed sums, products and long division; expressions with brackets are left to `expressions`.
+"""Whole numbers: signed sums, products and long division. `expressions` has the expressions with brackets.
 
 Each step is one operation.
 """
@@ -15,20 +15,20 @@ from tuili.tasks.content import Content, Slot
 
 @dataclass(frozen=True, kw_only=True)
 class ArithmeticLevel(LevelSpec):
-    """How long and how large the calculations of a level are."""
+    """The length of the calculations of a level and the size of their numbers."""
 
     terms: Bounds
-    """Terms of a sum."""
+    """The number of terms in a sum."""
     term_digits: Bounds
-    """Digits of each term."""
+    """The number of digits of each term."""
     factor_digits: tuple[int, int]
-    """Digits of the two factors of a product, which come in either order."""
+    """The numbers of digits of the two factors of a product, in either order."""
     dividend_digits: Bounds
     divisor_digits: int
     operators: Bounds
-    """Operators of an expression with brackets."""
+    """The number of operators in an expression with brackets."""
     max_number: int
-    """The largest number written in such an expression."""
+    """The largest number in such an expression."""
 
 
 LEVEL_SPECS = {
@@ -86,7 +86,7 @@ def number(rng: random.Random, digits: int) -> int:
 
 
 def signed_sum(rng: random.Random, spec: ArithmeticLevel) -> Content:
-    """A signed sum from left to right. From level 3 on its running total may be negative."""
+    """A signed sum, from left to right. From level 3 on, its running total may be negative."""
     count = rng.randint(*spec.terms)
     total = number(rng, rng.randint(*spec.term_digits))
     text, steps = str(total), []
@@ -111,7 +111,7 @@ def product(rng: random.Random, spec: ArithmeticLevel) -> Content:
 
 
 def multiplication_steps(left: int, right: int) -> list[str]:
-    """The steps of a product of positive numbers: partial products and their sums, or one line where that is enough."""
+    """The steps of a product of positive numbers: partial products and their sums, or one line if that is enough."""
     return multiplication(left, right) or [f"{left} * {right} = {left * right}"]
 
 

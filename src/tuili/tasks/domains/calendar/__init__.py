@@ -1,6 +1,6 @@
 """Calendar and clock: weekdays, dates, leap years, times of day and durations.
 
-The working itself is that of `timekeeping`, the words are those of the forms.
+`timekeeping` provides the working, and the forms provide the words.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tuili.tasks.domains.calendar.dates import (
 from tuili.tasks.registry import domain
 
 Template: TypeAlias = Callable[[random.Random], Content]
-"""Draws a content of one kind. The template fixes the difficulty."""
+"""Draws a content of one kind and of fixed difficulty."""
 
 TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
     1: (
@@ -76,7 +76,7 @@ TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
 
 @domain("calendar", phase=2)
 class Calendar:
-    """Weekdays and clocks at level 1, dates and leap years from level 2 on, several years from 4 on."""
+    """Weekdays and clocks at level 1, dates and leap years from level 2 on, several years from level 4 on."""
 
     def sample(self, rng: random.Random, level: int) -> Content:
         return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

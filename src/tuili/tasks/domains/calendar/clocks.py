@@ -1,4 +1,4 @@
-"""Times of day: shifts, differences, and several events one after the other."""
+"""Times of day: shifts, differences, and sequences of events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def clock_shift(rng: random.Random, low: int, high: int) -> Content:
 
 
 def clock_difference(rng: random.Random, low: int, high: int) -> Content:
-    """The minutes between two times of day, the second of which may be of the next day."""
+    """The minutes between two times of day; the second may be on the next day."""
     minutes, event = rng.randint(low, high), rng.choice(OCCASIONS)
     start = rng.randrange(MINUTES_PER_DAY)
     end = start + minutes
@@ -35,7 +35,7 @@ def clock_difference(rng: random.Random, low: int, high: int) -> Content:
 
 
 def programme(rng: random.Random, parts: int) -> Content:
-    """When a day's programme ends: several events one after the other."""
+    """The time when a day's programme, a sequence of events, ends."""
     start, events = rng.randrange(MINUTES_PER_DAY), rng.sample(OCCASIONS, parts)
     now, entries, steps = start, list[Clause](), list[str]()
     for event in events:
@@ -49,7 +49,7 @@ def programme(rng: random.Random, parts: int) -> Content:
 
 
 def lessons(rng: random.Random) -> Content:
-    """When the last of several equal lessons ends, with equal breaks between them."""
+    """The time when the last of several equal lessons ends, with equal breaks between them."""
     start, count, lesson, rest = (
         rng.randrange(8 * 60, 20 * 60),
         rng.randint(3, 9),

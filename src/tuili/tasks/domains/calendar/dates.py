@@ -26,13 +26,13 @@ ORDINALS = {2: "second", 3: "third", 4: "fourth"}
 
 
 def _date(rng: random.Random) -> date:
-    """A date from 1900 to 2099, but never a 29th of February, which not every year has."""
+    """A date from 1900 to 2099, but never 29 February, which not every year has."""
     day = date(rng.randint(1900, 2099), 1, 1) + timedelta(days=rng.randrange(365))
     return day.replace(day=28) if (day.month, day.day) == (2, 29) else day
 
 
 def weekday_shift(rng: random.Random, low: int, high: int) -> Content:
-    """The weekday some days after a given one."""
+    """The weekday some days after a given weekday."""
     start, days = rng.choice(WEEKDAYS), rng.randint(low, high)
     event = rng.choice(OCCASIONS)
     steps = shift_weekday(start, days)
@@ -41,7 +41,7 @@ def weekday_shift(rng: random.Random, low: int, high: int) -> Content:
 
 
 def weekday_before(rng: random.Random, low: int, high: int) -> Content:
-    """The weekday some days before a given one."""
+    """The weekday some days before a given weekday."""
     start, days, event = rng.choice(WEEKDAYS), rng.randint(low, high), rng.choice(OCCASIONS)
     answer = WEEKDAYS[(WEEKDAYS.index(start) - days) % 7]
     steps = [*residue(days, 7), f"{start} - {days % 7} day = {answer}"]
@@ -49,7 +49,7 @@ def weekday_before(rng: random.Random, low: int, high: int) -> Content:
 
 
 def date_shift(rng: random.Random, low: int, high: int) -> Content:
-    """The date some days after a given one."""
+    """The date some days after a given date."""
     start, days, event = _date(rng), rng.randint(low, high), rng.choice(OCCASIONS)
     slots: dict[str, Slot] = {"start": str(start), "days": days, "event": event}
     return content_of("date_after", shift_date(start, days), str(start + timedelta(days)), **slots)
@@ -64,7 +64,7 @@ def date_difference(rng: random.Random, low: int, high: int) -> Content:
 
 
 def is_leap_year(rng: random.Random) -> Content:
-    """Whether a year is a leap year: half of the years are, and half are drawn from the full centuries."""
+    """Whether a year is a leap year; half of the years are, and half are drawn from the full centuries."""
     wanted, step = rng.random() < 0.5, rng.choice((1, 100))
     year = rng.randrange(1600, 3000, step)
     while isleap(year) != wanted:
@@ -73,7 +73,7 @@ def is_leap_year(rng: random.Random) -> Content:
 
 
 def nth_weekday(rng: random.Random) -> Content:
-    """The date of, for example, the third Friday of a month of which the first weekday is given."""
+    """The date of, for example, the third Friday of a month whose first weekday is given."""
     first, nth, wanted = _date(rng).replace(day=1), rng.choice(tuple(ORDINALS)), rng.choice(WEEKDAYS)
     ahead = (WEEKDAYS.index(wanted) - first.weekday()) % 7
     weeks = 7 * (nth - 1)
@@ -101,20 +101,20 @@ def recurring(rng: random.Random, low: int, high: int) -> Content:
 
 
 def weekday_of_date(rng: random.Random, low: int, high: int) -> Content:
-    """The weekday of a date some days after one of which it is given."""
+    """The weekday of a date some days after a date with a given weekday."""
     start, days = _date(rng), rng.randint(low, high)
     return _weekday_from(start, start + timedelta(days))
 
 
 def weekday_over_years(rng: random.Random, max_years: int, max_days: int) -> Content:
-    """The weekday of a date some full years and days after one of which it is given."""
+    """The weekday of a date some full years and days after a date with a given weekday."""
     start = _date(rng)
     full = start.replace(year=start.year + rng.randint(1, max_years))
     return _weekday_from(start, full + timedelta(rng.randint(10, max_days)))
 
 
 def _weekday_from(start: date, target: date) -> Content:
-    """A weekday some time later: full years of 365 or 366 days are counted down, then the months that are left."""
+    """A weekday some time later: counts down the full years of 365 or 366 days, then the remaining months."""
     steps, years = full_years(start, target)
     end, days = start, list[int]()
     for left in range(years, 0, -1):

@@ -1,4 +1,4 @@
-"""What the problems of the calendar share: occasions, and contents whose forms have clauses for facts and question."""
+"""What the calendar problems share: occasions, and contents whose forms have clauses for facts and question."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OCCASIONS = ("class", "concert", "film", "game", "lunch", "meeting", "race", "sh
 
 
 def content_of(kind: str, steps: Sequence[str], answer: str, **slots: Slot) -> Content:
-    """A content whose forms may also take it as two clauses: what is given, and the question."""
+    """A content that forms may also use as two clauses: the given facts, and the question."""
     clauses = {"facts": Clause(kind, "", slots), "question": Clause(kind, "", slots)}
     names = tuple(word for word in names_in(slots) if word in OCCASIONS)
     return Content(kind, {**slots, **clauses}, tuple(steps), answer, names)

@@ -1,7 +1,7 @@
-"""Composed problems: two or more small problems of other domains, where the result of one is given to the next.
+"""Composed problems: two or more small problems of other domains, each of which passes its result to the next.
 
-A problem has a source, which gives a number, links, which turn a number into the next one, and a goal, which asks the
-question. The working of each part is that of its domain (`building`); its words are left to the forms.
+A problem has a source, which gives a number; links, which turn a number into the next one; and a goal, which asks the
+question. The working of each part is that of its domain (`building`); the forms have its words.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from tuili.tasks.domains.composed.sources import SHORT_SOURCES, SOURCES
 from tuili.tasks.registry import domain
 
 LETTERS = ("n", "k", "q")
-"""The names of the source's number and of those that links make of it."""
+"""The names of the source's number and of the numbers that links make from it."""
 SECOND_LETTER, SUM_LETTER = "r", "z"
-"""The names of a second source's number, and of its sum with the last one of the first source's."""
+"""The names of a second source's number, and of its sum with the last number of the first source's chain."""
 MAX_NUMBER = 600
 """The largest number that a link may give."""
 MAX_NUMBER_AT_LEVEL_1 = 100
@@ -30,7 +30,7 @@ NAMES = frozenset({"name", "people", "packs", "things", "place", "first", "secon
 
 
 def _link(rng: random.Random, name: str, letter: str, n: int, used: set[LinkTemplate]) -> WorkedNumber | None:
-    """The number that a link not used before makes of `n`. None where the drawn link does not fit it."""
+    """The number that a link not used before makes from `n`. None if the drawn link does not fit `n`."""
     link = rng.choice([link for link in LINKS if link not in used])
     following = link(rng, name, n)
     if following is None or not 2 <= following.value <= MAX_NUMBER:
@@ -41,7 +41,7 @@ def _link(rng: random.Random, name: str, letter: str, n: int, used: set[LinkTemp
 
 
 def _chain(rng: random.Random, level: int) -> list[tuple[str, WorkedNumber]]:
-    """The numbers of a problem in their order, each with its letter. The question uses the last one."""
+    """The numbers of a problem in order, each with its letter. The question uses the last number."""
     first, second = rng.sample(SHORT_SOURCES if level == 1 else SOURCES, 2)
     size, other_size = (easy_number(rng) if level == 1 else rng.randint(5, 60) for _ in range(2))
     chain = [(LETTERS[0], first(rng, LETTERS[0], size))]
@@ -62,13 +62,13 @@ def _chain(rng: random.Random, level: int) -> list[tuple[str, WorkedNumber]]:
 
 
 def _definition(letter: str, number: WorkedNumber) -> Clause:
-    """What gives a number its letter: a clause about the clause that says what the number is."""
+    """The clause that gives a number its letter; it contains the clause that describes the number."""
     described = Clause(number.kind, "", {"letter": letter, **number.slots})
     return Clause("definition", "", {"letter": letter, "number": described})
 
 
 def _shown(kind: str, lines: Iterable[str], letter: str) -> Clause:
-    """The clause that shows labelled lines, whose kind says whether there are any."""
+    """The clause that shows labelled lines; its kind says whether there are any."""
     statements = Clauses(tuple(Clause("", line) for line in lines), ordered=True, letter=letter)
     return Clause(kind if statements.items else f"no_{kind}", "", {"lines": statements} if statements.items else {})
 
@@ -79,7 +79,7 @@ def _names(slots: Iterable[Mapping[str, Slot]]) -> tuple[str, ...]:
 
 @domain("composed", phase=3)
 class Composed:
-    """Two short parts at level 1, two longer ones at 2, links between them from 3 on, two sources at 5."""
+    """Two short parts at level 1, two longer parts at 2, links between them from 3 on, two sources at 5."""
 
     def sample(self, rng: random.Random, level: int) -> Content:
         goals = {1: SHORT_GOALS, 2: GOALS}.get(level, LONG_GOALS)

@@ -1,6 +1,6 @@
 """The questions of composed problems, which use the last number.
 
-The slot `of`, which names this number, is added by the package.
+The package adds the slot `of`, which names this number.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _energy(rng: random.Random, n: int) -> Goal | None:
 
 
 def _draw(rng: random.Random, n: int) -> Goal | None:
-    """The probability of n among at most 100 things, reduced by a number of one digit, if at all."""
+    """The probability of n among at most 100 things, reduced by a one-digit number, if at all."""
     if n > 60:
         return None
     other, things, (first, second) = rng.randint(2, 40), rng.choice(OBJECTS), rng.sample(COLOURS, 2)

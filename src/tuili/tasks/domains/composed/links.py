@@ -1,6 +1,6 @@
-"""What makes of one number of a composed problem the next.
+"""The links of composed problems, which make the next number from the previous one.
 
-The slot `of`, which names the number before, is added by the package.
+The package adds the slot `of`, which names the previous number.
 """
 
 from __future__ import annotations

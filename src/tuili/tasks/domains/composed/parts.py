@@ -1,4 +1,4 @@
-"""What a composed problem is made of: numbers that are described and worked out, and a goal that uses the last."""
+"""The parts of a composed problem: numbers that are described and worked out, and a goal that uses the last number."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tuili.tasks.content import Slot
 class WorkedNumber:
     """A number that a part gives.
 
-    `kind` and `slots` are those of the clause that says what it is; `equation` and `program` are what the prompt shows
-    for it.
+    `kind` and `slots` belong to the clause that describes the number; `equation` and `program` are what the prompt
+    shows for it.
     """
 
     kind: str
@@ -37,10 +37,10 @@ class Goal:
 
 
 SourceTemplate: TypeAlias = Callable[[random.Random, str, int], WorkedNumber]
-"""Draws a number from its name and from a size, on which the number depends."""
+"""Draws a number from its name and from a size that the number depends on."""
 
 LinkTemplate: TypeAlias = Callable[[random.Random, str, int], WorkedNumber | None]
-"""Draws the next number from its name and from the value of the one before. None where that does not fit."""
+"""Draws the next number from its name and from the value of the previous number. None if that value does not fit."""
 
 GoalTemplate: TypeAlias = Callable[[random.Random, int], Goal | None]
-"""Draws the question from the value of the last number. None where that does not fit."""
+"""Draws the question from the value of the last number. None if that value does not fit."""

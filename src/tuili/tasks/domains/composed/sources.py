@@ -1,4 +1,4 @@
-"""The first numbers of composed problems: each is worked out as in its domain, from numbers that the prompt states."""
+"""The first numbers of composed problems, each worked out as in its domain from numbers that the prompt states."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _trees(rng: random.Random, name: str, size: int) -> WorkedNumber:
 
 
 def _root(rng: random.Random, name: str, size: int) -> WorkedNumber:
-    """The solution of an equation. Its unknown is always `x`, and a program's variable `y`, so that they differ."""
+    """The solution of an equation. Its unknown is always `x` and a program's variable is `y`, so that they differ."""
     a, b = rng.randint(2, 9), rng.randint(2, 60)
     product = a * size
     steps = [f"{product + b} - {b} = {product}", f"P1 => {a}x = {product}", *exact_division(product, a)]

@@ -1,7 +1,7 @@
 """Knights tell the truth and knaves lie: who is which follows by propagation, and at higher levels by cases.
 
-The steps settle everybody in an order that does not depend on who is asked about. The last one says again what holds of
-that person, so that the answer need not look for it.
+The steps settle everybody in an order that does not depend on the person asked about. The last step repeats what holds
+for that person, so that the answer need not search for it.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from tuili.tasks.registry import domain
 
 @dataclass(frozen=True, kw_only=True)
 class KnightsLevel(LevelSpec):
-    """Who speaks at a level, in what forms, and how long the way to the answer is."""
+    """How many people a level has, which forms their remarks have, and how long the way to the answer is."""
 
     people: Bounds
     derivations: range
-    """How many derivations may settle the person who is asked about."""
+    """How many derivations may settle the person asked about."""
     links: tuple[str, ...]
-    """The forms that a remark may have, repeated where one is to come more often."""
+    """The forms that a remark may have, with more frequent forms repeated."""
     cases: bool
-    """Whether the answer takes a supposition."""
+    """Whether the answer needs a supposition."""
 
 
 EXTRA_DERIVATIONS = 2
-"""How many derivations may follow until everybody is settled, after the most that settle the person asked about."""
+"""How many derivations more than the maximum for the person asked about may be needed to settle everybody."""
 SIMPLE_LINKS = ("is", "is", "same", "differ")
 LEVEL_SPECS = {
     1: KnightsLevel(
@@ -73,7 +73,7 @@ LEVEL_SPECS = {
 
 @domain("knights", phase=1)
 class Knights:
-    """Is this person a knight or a knave? What is asked always follows."""
+    """Is this person a knight or a knave? The answer always follows."""
 
     def sample(self, rng: random.Random, level: int) -> Content:
         spec = LEVEL_SPECS[level]
@@ -106,9 +106,9 @@ class Knights:
 
 
 def _remarks(rng: random.Random, spec: KnightsLevel, kinds: Mapping[str, bool]) -> dict[str, Remark]:
-    """A remark of each person that fits the hidden kinds.
+    """A remark by each person that fits the hidden kinds.
 
-    Where the level needs cases, no remark alone tells anyone's kind. Elsewhere half of the problems state one kind.
+    If the level needs cases, no single remark determines anyone's kind. Otherwise half of the problems state one kind.
     """
     people = list(kinds)
     remarks = []
@@ -125,7 +125,7 @@ def _remarks(rng: random.Random, spec: KnightsLevel, kinds: Mapping[str, bool]) 
 
 
 def draw_remark(rng: random.Random, spec: KnightsLevel, speaker: str, people: list[str]) -> Remark:
-    """A random remark of `speaker`, in one of the level's forms, true or not."""
+    """A random remark by `speaker`, in one of the level's forms, true or false."""
     link = rng.choice(spec.links)
     if link == "is":
         other = rng.choice([name for name in people if name != speaker])

@@ -1,6 +1,6 @@
-"""What knights and knaves say, as formulas, in words, and as the kinds of persons with which it is possible.
+"""What knights and knaves say, as formulas, as clauses, and as the kinds of persons that make it possible.
 
-A person's name is the atom "is a knight", so that "Ann says F" is `Ann <-> F`.
+A person's name is the atom "is a knight", so "Ann says F" is `Ann <-> F`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tuili.tasks.content import Clause
 class Remark:
     """What `speaker` says about one or two persons. A remark without a speaker is a fact.
 
-    `link` says how the literals in `about` are joined: `is` (one literal alone), `and`, `or`, `->`, `same` (of one
-    kind) or `differ`.
+    `link` says how the literals in `about` are joined: `is` (a single literal), `and`, `or`, `->`, `same` (both are of
+    one kind) or `differ`.
     """
 
     speaker: str
@@ -28,7 +28,7 @@ class Remark:
 
     @cached_property
     def people(self) -> tuple[str, ...]:
-        """Everyone whose kind the remark depends on: the speaker first, nobody twice."""
+        """Everyone whose kind the remark depends on, the speaker first and nobody twice."""
         names = (self.speaker, *(literal.atom for literal in self.about))
         return tuple(dict.fromkeys(name for name in names if name))
 
@@ -52,7 +52,7 @@ class Remark:
 
     @cached_property
     def worlds(self) -> tuple[dict[str, bool], ...]:
-        """The assignments of kinds to its people under which the remark is possible."""
+        """The assignments of kinds to the remark's people under which it is possible."""
         assignments = product((True, False), repeat=len(self.people))
         worlds = (dict(zip(self.people, values, strict=True)) for values in assignments)
         return tuple(world for world in worlds if self.holds(world))
@@ -68,8 +68,8 @@ class Remark:
     def content(self, true: bool = True) -> str:
         """The formula of what is said, or of its opposite: `Bob and not Cid`, `not (Bob and not Cid)`.
 
-        Those who are alike or differ stand in the order of the words, but the speaker comes first: the words may be
-        "Ann and Bob" or "Bob and I".
+        Persons who are alike or differ are in the order of the words, except that the speaker comes first: the words
+        may be "Ann and Bob" or "Bob and I".
         """
         first, last = self.about[0], self.about[-1]
         if self.link == "is":
@@ -82,9 +82,10 @@ class Remark:
 
     @property
     def clause(self) -> Clause:
-        """The remark as forms put it into words.
+        """The remark as a clause for the forms.
 
-        `self_` begins the kinds of what a speaker says of himself, `fact_` those of a remark without a speaker.
+        The kind of a clause begins with `self_` if speakers talk about themselves, and with `fact_` if a remark has no
+        speaker.
         """
         if not self.speaker:
             (literal,) = self.about

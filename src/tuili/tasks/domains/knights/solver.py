@@ -1,4 +1,4 @@
-"""Who is a knight and who is a knave, in steps of which each follows from the remarks and the steps before it."""
+"""Derives who is a knight and who is a knave; each step follows from the remarks and the earlier steps."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from tuili.tasks.building.literals import Literal
 from tuili.tasks.domains.knights.remarks import Remark, forced
 
 FALSE = Literal("false")
-"""What follows from a remark that is not possible."""
+"""What follows from an impossible remark."""
 
 
 class Solver:
     """Derives the kinds of all persons from labelled remarks, always in the same order.
 
-    What the remark used last still tells comes first. Then the person learnt last is used first, and remarks in the
-    order of their labels. Where nothing more follows, the first undecided speaker is supposed a knight, then a knave,
-    until a supposition fails. A derivation is what one remark tells about one person; it has one line or two.
-    `settled_after` gives, for each person, the number of derivations after which the kind is known, `direct` the
+    What else follows from the remark used last comes first. After that, the person learnt last is used first, and the
+    remarks in label order. If nothing more follows, the first undecided speaker is supposed to be a knight, then a
+    knave, until a supposition fails. A derivation is what one remark says about one person; it has one or two lines.
+    `settled_after` has, for each person, the number of derivations after which the kind is known; `direct` is the
     number of derivations before the first supposition.
     """
 
@@ -32,13 +32,13 @@ class Solver:
         self.settled_after: dict[str, int] = {}
         self.direct = 0
         self._latest = ""
-        """The label of the remark used last, empty where a supposition begins or ends."""
+        """The label of the remark used last; empty when a supposition begins or ends."""
 
     def run(self, max_derivations: int, cases: bool) -> bool:
         """Derive until all kinds are known, there are more than `max_derivations`, or nothing follows.
 
         `cases` says whether a person may be supposed to be a knight or a knave. Returns whether all kinds are known
-        after so many derivations.
+        after at most that many derivations.
         """
         supposed = False
         while len(self.known) < len(self.people) and len(self.derivations) <= max_derivations:
@@ -54,9 +54,9 @@ class Solver:
         return len(self.known) == len(self.people) and len(self.derivations) <= max_derivations
 
     def _split(self) -> Literal | None:
-        """Suppose the first undecided speaker a knight, then a knave.
+        """Suppose that the first undecided speaker is a knight, then a knave.
 
-        Returns the opposite of the supposition that fails, or None where neither does.
+        Returns the opposite of the supposition that fails, or None if neither fails.
         """
         first = next(name for name in self.people if name not in self.known)
         for knight in (True, False):
@@ -75,7 +75,7 @@ class Solver:
     def _advance(self, known: dict[str, bool], supposition: Literal | None) -> Literal | None:
         """Write the next derivation and add its result to `known`.
 
-        Returns the result, `FALSE` where a remark is not possible, or None where nothing follows.
+        Returns the result, `FALSE` if a remark is impossible, or None if nothing follows.
         """
         for label, settled in self._places(known):
             for size in range(min(1, len(settled)), len(settled) + 1):
@@ -95,7 +95,7 @@ class Solver:
     def _places(self, known: dict[str, bool]) -> Iterator[tuple[str, list[str]]]:
         """Yield the labels of remarks from which something follows, with the known persons in each.
 
-        The remark used last comes first, then those about the person learnt last.
+        The remark used last comes first, then the remarks about the person learnt last.
         """
         labels = sorted(self.remarks, key=lambda label: label != self._latest)
         for name in (*reversed(known), None):
@@ -107,18 +107,18 @@ class Solver:
                     yield label, settled
 
     def _news(self, label: str, needed: Sequence[str], known: Mapping[str, bool]) -> Literal | None:
-        """What follows about a person not yet known from a remark and the kinds of the persons in `needed`.
+        """What follows about a person not yet known, from a remark and the kinds of the persons in `needed`.
 
-        Returns `FALSE` where the remark contradicts these kinds, and None where nothing follows.
+        Returns `FALSE` if the remark contradicts these kinds, and None if nothing follows.
         """
         worlds = [world for world in self.remarks[label].worlds if all(world[name] is known[name] for name in needed)]
         return forced(worlds, known) if worlds else FALSE
 
     def _write(self, needed: Sequence[str], label: str, news: Literal) -> None:
-        """Write `Ann, Ann <-> Bob => Bob`, or two lines by way of what is said.
+        """Write `Ann, Ann <-> Bob => Bob`, or two lines with what is said as the intermediate conclusion.
 
-        Two lines are, for example, `Ann, Ann <-> (Bob <-> Cid) => Bob <-> Cid` and `Bob <-> Cid, Bob => Cid`. The first
-        is left out where the same remark has just told of somebody else by way of it.
+        Two lines are, for example, `Ann, Ann <-> (Bob <-> Cid) => Bob <-> Cid` and `Bob <-> Cid, Bob => Cid`. A line
+        that the same remark's previous derivation has just written is left out.
         """
         remark = self.remarks[label]
         formula = remark.formula
@@ -137,7 +137,7 @@ class Solver:
         self.derivations.append([line for line in lines if line not in written])
 
     def _link(self, remark: Remark, needed: Sequence[str], news: Literal) -> str | None:
-        """The conclusion between the premises and `news`, where two rules lead from one to the other, else None."""
+        """The conclusion between the premises and `news`, if two rules lead from one to the other, else None."""
         if len(remark.about) == 1:
             return None
         if not needed and news.atom == remark.speaker:

@@ -1,7 +1,7 @@
-"""Physics: mechanics and electricity with units, by formulas at level 1 and over whole courses of events at level 5.
+"""Physics: mechanics and electricity with units, from single formulas at level 1 to sequences of events at level 5.
 
-The two halves come equally often. From level 3 on a quarter of the problems asks for a law that follows from others.
-The problems are drawn in the modules of this package.
+The two halves are equally frequent. From level 3 on, a quarter of the problems ask for a law that follows from others.
+The modules of this package draw the problems.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ SHARE_OF_DERIVATIONS = 0.25
 
 @domain("physics", phase=3)
 class Physics:
-    """One formula at level 1, two at 2, three at 3, whole circuits and courses of motion above; laws from 3 on."""
+    """One formula at level 1, two at 2, three at 3, whole circuits and journeys above; laws from level 3 on."""
 
     def sample(self, rng: random.Random, level: int) -> Content:
         if level >= FIRST_LEVEL_OF_DERIVATIONS and rng.random() < SHARE_OF_DERIVATIONS:

@@ -1,6 +1,6 @@
 """Circuits: Ohm's law, power and energy, resistors in series and in parallel. Every result is a whole number.
 
-Heat and the price of energy are left to `heat`.
+`heat` has heat and the price of energy.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tuili.tasks.content import Content
 
 DEVICES = ("fan", "grill", "heater", "kettle", "lamp", "motor", "pump", "radio", "toaster")
 PARALLEL_PAIRS = tuple((a, b) for a in range(2, 79) for b in range(2, 81 - a) if a * b % (a + b) == 0)
-"""Resistances in ohm of two resistors that have a whole resistance in parallel."""
+"""Pairs of resistances in ohm whose parallel resistance is a whole number."""
 
 ELECTRIC_FORMULAS = (
     Formula(
@@ -55,7 +55,7 @@ def series(rng: random.Random) -> Content:
 
 
 def series_current(rng: random.Random) -> Content:
-    """The current through two resistors in series, or the voltage over the first."""
+    """The current through two resistors in series, or the voltage across the first."""
     while (sum_ := (r := rng.randint(1, 30)) + (s := rng.randint(1, 30))) not in DIVISORS:
         pass
     i = rng.randint(2, 20)
@@ -69,7 +69,7 @@ def series_current(rng: random.Random) -> Content:
 
 
 def lost_power(rng: random.Random) -> Content:
-    """The power of a current through a resistance: P = I^2 R."""
+    """The power of a current through a resistor: P = I^2 R."""
     device, i, r = rng.choice(DEVICES), rng.randint(2, 9), rng.randint(2, 60)
     steps = [*named_product("U", r, "ohm", i, "A", "V"), *named_product("P", r * i, "V", i, "A", "W")]
     given = (Quantity("current", "I", f"{i} A"), Quantity("resistance", "R", f"{r} ohm"))
@@ -101,7 +101,7 @@ def in_parallel(rng: random.Random) -> Content:
 
 
 def mixed_circuit(rng: random.Random) -> Content:
-    """A resistor in series with two parallel ones: the total power, or the voltage over the parallel part."""
+    """The total power of a resistor in series with two parallel resistors, or the voltage across the parallel part."""
     while True:
         (a, b), r = rng.choice(PARALLEL_PAIRS), rng.randint(1, 30)
         side = a * b // (a + b)
@@ -125,7 +125,7 @@ def mixed_circuit(rng: random.Random) -> Content:
 
 
 def branches(rng: random.Random) -> Content:
-    """The total current through parallel devices of given powers."""
+    """The total current through parallel devices with given powers."""
     u, currents = rng.randint(2, 9) * 10, [rng.randint(2, 12) for _ in range(rng.randint(3, 4))]
     powers = [u * i for i in currents]
     steps = [*running_sums(powers, "W"), *named_quotient("I", sum(powers), "W", u, "V", "A")]

@@ -1,7 +1,7 @@
-"""Derivations: a law is shown from others by putting what one equation gives for a letter into another one.
+"""Derivations: a law is derived from others by substituting what one equation gives for a letter into another equation.
 
-The two sides of a law are brought to the same polynomial, or the two values of one letter are set equal. Which laws
-there are is left to `laws`, the words of a problem to the forms.
+The two sides of a law are reduced to the same polynomial, or the two values of one letter are set equal. `laws` has the
+laws, and the forms have the words of a problem.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from tuili.tasks.content import Clause, Clauses, Content
 from tuili.tasks.domains.physics.laws import LAWS_BY_LEVEL
 
 LETTERS = "abcdfghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ"
-"""Letters that may stand for a quantity; the others look like numbers or have a meaning of their own."""
+"""Letters that may denote a quantity; the other letters look like numbers or have their own meaning."""
 _LETTER = re.compile(r"[A-Za-z]")
 
 
 @dataclass(frozen=True)
 class Equation:
-    """What is known: two sides, and how a step names them as a premise."""
+    """A known equation: its two sides, and the name by which a step uses it as a premise."""
 
     left: Polynomial
     right: Polynomial
@@ -37,18 +37,18 @@ class Equation:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it says nothing: both sides are alike."""
+        """Whether it says nothing because both sides are the same."""
         return self.left is self.right
 
     @classmethod
     def read(cls, text: str, name: str = "") -> Equation:
-        """The equation that a text writes."""
+        """The equation in a text."""
         left, _, right = text.partition(" = ")
         return cls(read_polynomial(left), read_polynomial(right), name)
 
 
 def derivation(rng: random.Random, level: int) -> Content:
-    """A law to be shown from others, at a level from 3 to 5, in letters that are drawn.
+    """A law to derive from others, at a level from 3 to 5, in drawn letters.
 
     The words for its quantities are terms of the lexicon.
     """
@@ -73,7 +73,7 @@ def derivation(rng: random.Random, level: int) -> Content:
 
 
 def derive(given: Sequence[str], law: str) -> list[str]:
-    """The steps from the given equations, which steps name as `P1`, `P2`, …, to a law."""
+    """The steps from the given equations to a law; steps refer to the equations as `P1`, `P2`, …."""
     known = [Equation.read(text, f"P{number}") for number, text in enumerate(given, start=1)]
     heads = [write_polynomial(equation.left) for equation in known]
     goal = Equation.read(law)
@@ -84,7 +84,7 @@ def derive(given: Sequence[str], law: str) -> list[str]:
 
 
 def _set_equal(pair: Sequence[Equation], known: Sequence[Equation], goal: Equation) -> Iterator[str]:
-    """The steps that set the two values of one letter equal and then replace all letters that the law has not."""
+    """The steps that set the two values of one letter equal and then replace all letters that are not in the law."""
     one, other = sorted(pair, key=lambda equation: -len(set(letters(equation.right)) & set(letters(goal.left))))
     by_letter = {write_polynomial(equation.left): equation for equation in known if equation not in pair}
     now = Equation(one.right, other.right)
@@ -101,7 +101,7 @@ def _set_equal(pair: Sequence[Equation], known: Sequence[Equation], goal: Equati
 
 
 def _reduce_both_sides(by_letter: Mapping[str, Equation], goal: Equation) -> Iterator[str]:
-    """The steps that bring each side to letters that no equation gives, and then compare the two."""
+    """The steps that reduce each side to letters that no equation gives, and then compare the two sides."""
     reduced: list[Equation] = []
     for side in (goal.left, goal.right):
         now = by_letter.get(write_polynomial(side), Equation(side, side))
@@ -118,7 +118,7 @@ def _reduce_both_sides(by_letter: Mapping[str, Equation], goal: Equation) -> Ite
 
 
 def _draw_letters(rng: random.Random, usual: Sequence[str]) -> dict[str, str]:
-    """For each letter itself or another one; no two differ in their case alone."""
+    """Each letter mapped to itself or to another letter; no two of the results differ only in case."""
     drawn: dict[str, str] = {}
     taken = {letter.lower() for letter in usual}
     for letter in usual:

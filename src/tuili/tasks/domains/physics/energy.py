@@ -1,4 +1,4 @@
-"""Kinetic energy: of moving and falling bodies, when braking and in collisions, where momentum is kept."""
+"""Kinetic energy: of moving and falling bodies, in braking, and in collisions, which conserve momentum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tuili.tasks.domains.physics.motion import to_metres_per_second
 def kinetic_energy(name: str, m: int, v: int, square_name: str = "w") -> list[str]:
     """The working of the energy m v^2 / 2 for an even m: half the mass times the square of the speed.
 
-    The last line names the energy, an earlier one names the square.
+    The last line names the energy; an earlier line names the square.
     """
     half, square = m // 2, v * v
     return [
@@ -37,7 +37,7 @@ def kinetic(rng: random.Random) -> Content:
 
 
 def collision(rng: random.Random) -> Content:
-    """The speed of two bodies that move on together after a collision."""
+    """The speed of two bodies that move together after a collision."""
     one, two = rng.sample(BODIES, 2)
     while True:
         m, n, u, w = rng.randint(2, 30), rng.randint(2, 30), rng.randint(3, 30), rng.randint(0, 9)
@@ -58,7 +58,7 @@ def collision(rng: random.Random) -> Content:
 
 
 def braking(rng: random.Random) -> Content:
-    """The braking force from a speed in km/h and a distance, by way of the kinetic energy."""
+    """The braking force, from a speed in km/h and a distance, via the kinetic energy."""
     while True:
         mover, m, n, d = (
             rng.choice(VEHICLES),
@@ -101,7 +101,7 @@ def falling(rng: random.Random) -> Content:
 
 
 def crash(rng: random.Random) -> Content:
-    """The kinetic energy that is lost when two bodies move on together after a collision."""
+    """The kinetic energy lost when two bodies move together after a collision."""
     one, two = rng.sample(BODIES, 2)
     while True:
         m, n, u = rng.randint(1, 20) * 2, rng.randint(1, 20) * 2, rng.randint(3, 20)

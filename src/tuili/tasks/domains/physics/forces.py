@@ -1,6 +1,6 @@
 """Forces: mass and acceleration, momentum, work and power, friction.
 
-Where weight matters, the prompt gives g = 10 m/s^2. Collisions are left to `energy`.
+If weight matters, the prompt gives g = 10 m/s^2. `energy` has the collisions.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def friction(rng: random.Random) -> Content:
 
 
 def crane(rng: random.Random) -> Content:
-    """The power with which a body is lifted: weight, work, then work over time."""
+    """The power that lifts a body: weight, work, then work over time."""
     m, t, speed = rng.randint(11, 90), rng.randint(2, 9), rng.randint(2, 9)
     h = speed * t
     steps = [

@@ -1,4 +1,4 @@
-"""Heat and energy: heating, mixing, electric heaters, and what energy costs.
+"""Heat and energy: heating, mixing, electric heaters, and the cost of energy.
 
 Temperatures are in kelvin, so that they can be added and divided like other quantities. Every result is a whole
 number.
@@ -37,7 +37,7 @@ def cost(rng: random.Random) -> Content:
 
 
 def monthly_bill(rng: random.Random, devices: int) -> Content:
-    """The bill for several devices that each run some hours a day."""
+    """The bill for several devices, each of which runs some hours per day."""
     names, days, price = rng.sample(DEVICES, devices), rng.randint(2, 9) * 10, rng.randint(2, 9) * 10
     use = [(rng.randint(1, 5), rng.randint(1, 9)) for _ in names]
     daily = [p * t for p, t in use]
@@ -76,7 +76,7 @@ def heat(m: int, c: int, low: int, high: int) -> list[str]:
 
 
 def _warmed(m: int, c: int, low: int, high: int | None = None) -> list[Quantity]:
-    """What is given of a heated body."""
+    """The given quantities of a heated body."""
     given = [
         Quantity("mass", "m", f"{m} kg"),
         Quantity("heat_capacity", "c", f"{c} kJ/(kg*K)"),
@@ -86,7 +86,7 @@ def _warmed(m: int, c: int, low: int, high: int | None = None) -> list[Quantity]
 
 
 def _portions(masses: Sequence[int], temperatures: Sequence[int]) -> list[Quantity]:
-    """What is given of the portions of a mixture."""
+    """The given quantities of the portions of a mixture."""
     return [
         quantity
         for number, (mass, t) in enumerate(zip(masses, temperatures, strict=True), 1)
@@ -136,7 +136,7 @@ def mixing(rng: random.Random) -> Content:
 
 
 def kettle(rng: random.Random) -> Content:
-    """The time that a heater takes to heat a liquid."""
+    """The time that a heater needs to heat a liquid."""
     while True:
         m, c, rise, p = rng.randint(1, 9), rng.randint(2, 5), rng.randint(10, 80), rng.randint(2, 9)
         if m * c * rise % p == 0:
@@ -149,7 +149,7 @@ def kettle(rng: random.Random) -> Content:
 
 
 def electric_heating(rng: random.Random) -> Content:
-    """The temperature of a liquid that a resistor heats: current, power, energy, rise of temperature."""
+    """The temperature of a liquid that a resistor heats, via current, power, energy and rise in temperature."""
     while True:
         r, i, t, m, c = (
             rng.randint(2, 9),

@@ -1,6 +1,6 @@
-"""Laws that follow from others: what is given, what is to be shown, and what each letter means.
+"""Laws that follow from others: the given equations, the law to derive, and the meaning of each letter.
 
-How a law is derived is left to `derivations`.
+`derivations` derives the laws.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Law:
-    """A law `left = right` that follows from the `given` equations, each of which gives one letter.
+    """A law `left = right` that follows from the `given` equations, each with one letter on its left side.
 
     All sides are expanded polynomials. `meanings` names the quantity of each letter: `v speed, a acceleration`.
     """

@@ -1,7 +1,7 @@
-"""Motion: speeds, ways and times, steady acceleration, journeys in several parts.
+"""Motion: speeds, distances and times, constant acceleration, journeys in several parts.
 
-Results are drawn first and the given quantities follow from them, so that every quantity is a whole number. Forces are
-left to `forces`, energy to `energy`.
+Results are drawn first and the given quantities follow from them, so that every quantity is a whole number. `forces`
+has the forces, and `energy` the energy.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def to_metres_per_second(name: str, speed: int) -> list[str]:
 
 
 def speeding_up(rng: random.Random) -> Content:
-    """The final speed of a body that speeds up steadily, or its acceleration."""
+    """The final speed of a body with constant acceleration, or its acceleration."""
     mover, u, a, t = rng.choice(MOVERS), rng.randint(2, 40), rng.randint(2, 12), rng.randint(2, 9)
     v = u + a * t
     start, time, words = Quantity("initial_speed", "u", f"{u} m/s"), Quantity("time", "t", f"{t} s"), {"thing": mover}
@@ -60,7 +60,7 @@ def speeding_up(rng: random.Random) -> Content:
 
 
 def conversion(rng: random.Random) -> Content:
-    """The way in metres from a speed in km/h and a time."""
+    """The distance in metres, from a speed in km/h and a time."""
     mover, n = rng.choice(VEHICLES), rng.randint(1, 20)
     t = rng.randint(2, 9)
     steps = [*to_metres_per_second("v", 18 * n), *named_product("d", 5 * n, "m/s", t, "s", "m")]
@@ -94,7 +94,7 @@ def legs(rng: random.Random, legs: int) -> Content:
 
 
 def distance_when_speeding_up(rng: random.Random) -> Content:
-    """The distance of a body that speeds up: d = u t + a t^2 / 2."""
+    """The distance that an accelerating body covers: d = u t + a t^2 / 2."""
     mover, u, half, t = rng.choice(MOVERS), rng.randint(2, 30), rng.randint(1, 6), rng.randint(3, 9)
     a = 2 * half
     first, second = u * t, a * t * t
@@ -116,7 +116,7 @@ def distance_when_speeding_up(rng: random.Random) -> Content:
 
 
 def meeting(rng: random.Random) -> Content:
-    """The distance that one of two has gone when they meet. They start at one time towards each other."""
+    """The distance that one of two movers covers before they meet. They start at the same time towards each other."""
     one, two = rng.sample(MOVERS, 2)
     u, v, t = rng.randint(11, 60), rng.randint(11, 60), rng.randint(2, 9)
     way = (u + v) * t
@@ -135,7 +135,7 @@ def meeting(rng: random.Random) -> Content:
 
 
 def stages(rng: random.Random) -> Content:
-    """The distance of a journey in three stages: speeding up, keeping the speed, braking."""
+    """The distance of a journey in three stages: acceleration, constant speed, braking."""
     mover, a, b = rng.choice(MOVERS), rng.randint(1, 6), rng.randint(1, 6)
     v = 2 * a * b * rng.randint(1, 2)
     first, middle, last = v // a, rng.randint(5, 60), v // b

@@ -1,7 +1,7 @@
-"""Proofs: a claim is to be proven by a chain of steps, or refuted by a counter-example.
+"""Proofs: a chain of steps must prove a claim, or refute it by a counter-example.
 
-The chain itself is what counts: `tuili.steps.proves` decides it, and any that it accepts is right. What the families of
-claims have in common is in `theorem`.
+The chain itself counts: `tuili.steps.proves` decides it, and every chain that it accepts is right. `theorem` has what
+the families of claims share.
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ FAMILIES: dict[int, tuple[Family, ...]] = {
 CONJECTURES: tuple[Conjecture, ...] = (bounded_growth, bounded_square, never_divisible)
 """False claims that trials of the first numbers refute."""
 LEAST_CONJECTURED = 3
-"""From this level on most false claims are conjectures; the others are theorems with one number changed."""
+"""From this level on, most false claims are conjectures; the others are theorems with one number changed."""
 CONJECTURED = 0.75
-"""The share of conjectures among these."""
+"""The share of conjectures among the false claims of these levels."""
 
 
 @domain("proofs", phase=3)
 class Proofs:
-    """Claims to be proven or refuted, half of each."""
+    """Claims to prove or refute, half of each."""
 
     def sample(self, rng: random.Random, level: int) -> Content:
         if rng.random() < 0.5:

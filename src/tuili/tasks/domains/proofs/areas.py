@@ -1,4 +1,4 @@
-"""Areas: the theorem of Pythagoras from a square that is cut in two ways, and other areas put together."""
+"""Areas: the Pythagorean theorem from a square that is cut in two ways, and other compositions of areas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SIDES = (("a", "b", "c", "T"), ("x", "y", "z", "T"), ("p", "q", "r", "D"), ("u",
 
 
 def pythagoras(rng: random.Random, level: int) -> Theorem:
-    """Four triangles and the square on `c` fill the square on `a + b`, and so do four triangles and two squares.
+    """Four triangles and the square on `c` fill the square on `a + b`; so do four triangles and two squares.
 
     The sides of the triangles are multiples of a, b and c.
     """
@@ -35,7 +35,7 @@ def _square_on(side: str) -> str:
 
 
 def two_cuts(rng: random.Random, level: int) -> Theorem:
-    """The same from two equations for the whole square, where the area of the triangles is not needed."""
+    """The same from two equations for the whole square, without the area of the triangles."""
     (a, b, c, area), count, p, q = rng.choice(SIDES), rng.randint(2, 8), rng.randint(1, 12), rng.randint(1, 12)
     whole, legs = f"({total([(p, a), (q, b)])})^2", total([(p * p, f"{a}^2"), (q * q, f"{b}^2")])
     premises = (f"{whole} = {count}*{area} + {c}^2", f"{whole} = {count}*{area} + {legs}")
@@ -44,7 +44,7 @@ def two_cuts(rng: random.Random, level: int) -> Theorem:
 
 
 def frame(rng: random.Random, level: int) -> Theorem:
-    """A frame round a rectangle: `(x + 6)*(y + 4) - x*y`."""
+    """The area of a frame around a rectangle: `(x + 6)*(y + 4) - x*y`."""
     x, y = rng.choice((("x", "y"), ("a", "b"), ("u", "v"), ("p", "q")))
     wide, high = rng.randint(1, 30), rng.randint(1, 30)
     left = f"({x} + {wide})*({y} + {high}) - {x}*{y}"

@@ -1,4 +1,4 @@
-"""Conjectures: claims about integers that fail at one of the first few, which trials find."""
+"""Conjectures: claims about integers that fail for one of the first few integers, as trials show."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tuili.tasks.domains.proofs.theorem import Statement, powers, total
 
 NAMES = tuple("nmkpjh")
 _LATEST = {3: (1, 3), 4: (3, 5), 5: (4, 6)}
-"""At which trial a claim fails at the latest, counted from 0: between these. It may fail at an earlier one."""
+"""Bounds, by level, of the latest trial at which a claim fails, counted from 0. It may fail at an earlier trial."""
 
 
 def bounded_growth(rng: random.Random, level: int) -> Statement:

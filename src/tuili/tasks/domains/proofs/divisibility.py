@@ -1,4 +1,4 @@
-"""Parity and divisibility: claims about remainders, shown by a witness or by the cases of a remainder."""
+"""Parity and divisibility: claims about remainders, proven by a witness or by the cases of a remainder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTEGERS = tuple("nmijhxyz")
 
 
 def _at(coefficients: tuple[int, ...], modulus: int, rest: int) -> list[int]:
-    """The coefficients of a polynomial of `modulus * k + rest`."""
+    """The coefficients, in `k`, of a polynomial at `modulus * k + rest`."""
     degree = len(coefficients) - 1
     result = [0] * (degree + 1)
     for i, coefficient in enumerate(coefficients):
@@ -22,7 +22,7 @@ def _at(coefficients: tuple[int, ...], modulus: int, rest: int) -> list[int]:
 
 
 def _written(coefficients: tuple[int, ...], name: str) -> str:
-    """A polynomial with a name or a term like `2*k + 1` in the place of its unknown."""
+    """The text of a polynomial with a name or a term like `2*k + 1` as its unknown."""
     inner = name if name.isalpha() else f"({name})"
     degree = len(coefficients) - 1
     parts = (f"{inner}^{degree - i}" if degree - i > 1 else inner if degree - i else "" for i in range(degree + 1))
@@ -34,7 +34,7 @@ def _dividend(text: str) -> str:
 
 
 def _case(coefficients: tuple[int, ...], modulus: int, rest: int, name: str = "k") -> Statement:
-    """The remainder of a polynomial of `modulus * k + rest`."""
+    """The statement of the remainder of a polynomial at `modulus * k + rest`."""
     value = _at(coefficients, modulus, rest)[-1] % modulus
     argument = total([(modulus, name), (rest, "")])
     left = f"{_dividend(_written(coefficients, argument))} mod {modulus}"
@@ -42,7 +42,7 @@ def _case(coefficients: tuple[int, ...], modulus: int, rest: int, name: str = "k
 
 
 def _shown(case: Statement, values: list[int], modulus: int) -> str:
-    """The line of a case, with the witness of its remainder."""
+    """The line that shows a case, with the witness of its remainder."""
     *high, last = values
     remainder = last % modulus
     witness = powers([*(value // modulus for value in high), last // modulus], case.variables)
@@ -93,7 +93,7 @@ def multiples(rng: random.Random, level: int) -> Theorem:
 
 
 def remainder_of_a_square(rng: random.Random, level: int) -> Theorem:
-    """From the remainder of `n` that of `n^2 + 3*n + 1`."""
+    """The remainder of `n^2 + 3*n + 1`, from the remainder of `n`."""
     n, modulus = rng.choice(INTEGERS), rng.randint(2, 7)
     rest = rng.randint(1, modulus - 1)
     coefficients = (1, rng.randint(0, 5), rng.randint(0, 9))
@@ -113,7 +113,7 @@ def _by_cases(coefficients: tuple[int, ...], modulus: int, n: str) -> Theorem:
 
 
 def always_even(rng: random.Random, level: int) -> Theorem:
-    """`(n^2 + 3*n + 4) mod 2 = 0`, by an even and an odd `n`."""
+    """`(n^2 + 3*n + 4) mod 2 = 0`, by the cases of an even and an odd `n`."""
     a = rng.randint(1, 9)
     return _by_cases(
         (a, rng.choice([b for b in range(1, 20) if (a + b) % 2 == 0]), rng.randint(0, 19)), 2, rng.choice(INTEGERS)

@@ -41,7 +41,7 @@ def square(rng: random.Random, level: int) -> Theorem:
 
 
 def product_of_two(rng: random.Random, level: int) -> Theorem:
-    """`(x + 2)*(3*x - 4) = 3*x^2 + 2*x - 8`, over the four products."""
+    """`(x + 2)*(3*x - 4) = 3*x^2 + 2*x - 8`, by the four products."""
     x, a, b, c, d = _one(rng), rng.randint(1, 4), nonzero(rng, 9), rng.randint(1, 4), nonzero(rng, 9)
     left = f"({total([(a, x), (b, '')])})*({total([(c, x), (d, '')])})"
     statement = Statement(x, left, powers(times((a, b), (c, d)), x))
@@ -118,7 +118,7 @@ def difference_of_squares(rng: random.Random, level: int) -> Theorem:
 
 
 def cube(rng: random.Random, level: int) -> Theorem:
-    """`(2*x + 1)^3` over its square."""
+    """`(2*x + 1)^3`, by expanding the square first."""
     x, a, b = _one(rng), rng.randint(1, 4), nonzero(rng, 6)
     base, squared = total([(a, x), (b, "")]), times((a, b), (a, b))
     statement = Statement(x, f"({base})^3", powers(times(squared, (a, b)), x))
@@ -138,7 +138,7 @@ def cube(rng: random.Random, level: int) -> Theorem:
 
 
 def product_of_three(rng: random.Random, level: int) -> Theorem:
-    """`(x + 1)*(x - 2)*(x + 5)`, two factors first."""
+    """`(x + 1)*(x - 2)*(x + 5)`, by multiplying two factors first."""
     x, (a, b, c) = _one(rng), (nonzero(rng, 6) for _ in range(3))
     one, two, three = (f"({total([(1, x), (n, '')])})" for n in (a, b, c))
     pair = times((1, a), (1, b))
@@ -171,7 +171,7 @@ def fourth_powers(rng: random.Random, level: int) -> Theorem:
 
 
 def square_of_three(rng: random.Random, level: int) -> Theorem:
-    """`(a + 2*b + c)^2`, one summand at a time."""
+    """`(a + 2*b + c)^2`, adding one summand at a time."""
     names, (p, q, r) = (
         rng.choice((("a", "b", "c"), ("x", "y", "z"), ("u", "v", "w"))),
         (rng.randint(1, 5) for _ in range(3)),

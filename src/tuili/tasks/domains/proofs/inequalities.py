@@ -13,16 +13,17 @@ from tuili.tasks.domains.proofs.theorem import Statement, Theorem, nonzero, powe
 def _by_square(
     statement: Statement, working: Sequence[str], difference: str, square: str, fails_at: tuple[int, ...]
 ) -> Theorem:
-    """The proof of a claim from a square with which the difference of its sides is equal.
+    """The proof of a claim from a square that equals the difference of its sides.
 
-    `working` ends with the factor of the mixed term, which decides the claim: a larger one fails where the square is 0.
+    `working` ends with the coefficient of the mixed term, which decides the claim: a larger coefficient fails where the
+    square is 0.
     """
     shown = f"for all {statement.variables}: {difference} = {square} >= 0"
     return Theorem(statement, (shown, statement.formal), working=(tuple(working),), fails_at=fails_at)
 
 
 def _mixed(a: int, b: int) -> tuple[str, ...]:
-    """The lines from the factors of two squares to that of the mixed term."""
+    """The lines that lead from the coefficients of two squares to the coefficient of the mixed term."""
     roots = (f"{root * root} = {root} * {root}" for root in (a, b) if root > 1)
     return *roots, f"2 * {a} * {b} = {2 * a * b}"
 

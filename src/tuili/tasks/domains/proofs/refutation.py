@@ -1,7 +1,7 @@
 """False claims: theorems with one number changed, and the chains that refute them by a counter-example.
 
-A chain begins with the lines that decide the claim, if its family has such; then it works out both sides for the values
-that refute it. Where no line decides it, values are tried from the least on.
+A chain begins with the lines that decide the claim, if its family has such lines; then it works out both sides for the
+values that refute the claim. If no lines decide it, values are tried in ascending order.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tuili.tasks.content import Content
 from tuili.tasks.domains.proofs.theorem import NUMBER, Statement, Theorem, claimed
 
 MOST_TRIALS = 9
-"""How many values of one variable are tried; those of a counter-example are less than this, with or without sign."""
+"""How many values of one variable are tried; values given by a family must be smaller in absolute value."""
 _NEGATED = {"=": "!=", "!=": "=", ">=": "<", "<=": ">"}
 
 
 def spoilt(rng: random.Random, text: str) -> str:
-    """One side of a claim with one number, no exponent, changed a little."""
+    """One side of a claim with one number, not an exponent, changed slightly."""
     numbers = list(NUMBER.finditer(text))
     if not numbers:
         return text
@@ -32,7 +32,7 @@ def spoilt(rng: random.Random, text: str) -> str:
 
 
 def spoilt_theorem(rng: random.Random, theorem: Theorem) -> Content | None:
-    """The problem of refuting a theorem with one number changed; None where no values refute it."""
+    """The problem of refuting a theorem with one number changed; None if no values refute it."""
     told = theorem.statement
     if theorem.spoilt_left:
         told = replace(told, left=spoilt(rng, told.left))
@@ -42,10 +42,10 @@ def spoilt_theorem(rng: random.Random, theorem: Theorem) -> Content | None:
 
 
 def refuted(statement: Statement, common: Sequence[str] = (), fails_at: Sequence[int] = ()) -> Content | None:
-    """The problem of refuting a statement; None where no values that are tried refute it.
+    """The problem of refuting a statement; None if none of the tried values refutes it.
 
-    `common` are the lines that decide it and `fails_at` the values to try. Without such lines the chain of a claim
-    about one variable has the trials before the last one too.
+    `common` has the lines that decide the statement, and `fails_at` the values to try. Without such lines, the chain of
+    a claim about one variable also has the trials that did not refute it.
     """
     lines = [*common]
     names = [*statement.bounds]
@@ -72,7 +72,7 @@ def _points(statement: Statement) -> Iterator[dict[str, int]]:
 
 
 def _trial(statement: Statement, values: Mapping[str, int]) -> tuple[list[str], str, bool] | None:
-    """The working of both sides for some values, the line that compares them, and whether the statement holds there.
+    """The working of both sides for some values, the line that compares them, and whether the statement holds for them.
 
     The first line of the working says which values are tried.
     """
@@ -101,7 +101,7 @@ def _trial(statement: Statement, values: Mapping[str, int]) -> tuple[list[str], 
 def worked(term: terms.Term, values: Mapping[str, Fraction]) -> list[str]:
     """The lines that work out a polynomial, one for each operation on two numbers.
 
-    There is none for adding 0, for multiplying by 0 or 1, for their powers and for the outermost remainder.
+    There is no line for adding 0, for multiplying by 0 or 1, for powers of 0 or 1, or for the outermost remainder.
     """
     lines: list[str] = []
 

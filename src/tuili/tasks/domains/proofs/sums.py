@@ -1,4 +1,4 @@
-"""Sums by induction: the instance at the least value, the step, and the claim for all integers from there on."""
+"""Sums by induction: the base case, the induction step, and the claim for all integers from the base case on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ NAMES = (("n", "k"), ("m", "k"), ("n", "i"), ("m", "j"), ("n", "j"), ("p", "i"),
 
 
 def _induction(n: str, k: str, term: str, value: str, following: str, least: str, *after: str) -> Theorem:
-    """The proof that the terms up to `n` add up to `value`; `following` is the next term, `after` the forms of the next
-    value, the last one that of the claim.
+    """The proof that the terms up to `n` add up to `value`; `following` is the next term, and `after` has the forms of
+    the next value, of which the last has the form of the claim.
     """
     left = f"sum({term} for {k} from 1 to {n})"
     statement = Statement(f"{n} >= 1", left, value, integers=True)
@@ -82,7 +82,7 @@ def geometric(rng: random.Random, level: int) -> Theorem:
 
 
 def growth(rng: random.Random, level: int) -> Theorem:
-    """`3^n >= 2*n + 1`, by induction as well."""
+    """`3^n >= 2*n + 1`, also by induction."""
     n, base = rng.choice("nmkpj"), rng.randint(2, 9)
     least = rng.randint(1, 5)
     slope = rng.randint(1, base**least * (base - 1))

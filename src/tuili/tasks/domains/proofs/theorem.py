@@ -1,6 +1,6 @@
 """What the families of proofs share: statements about all numbers, and the chains that prove them.
 
-How false claims are made and refuted is left to `refutation`.
+`refutation` makes and refutes false claims.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tuili.tasks.content import Clause, Clauses, Content
 PROVEN = "proven"
 """The answer to a claim that holds; any other answer is a counter-example, `n = 4`."""
 NUMBER = re.compile(r"(?<![\^\w])[0-9]+\b")
-"""A number that is no exponent."""
+"""A number that is not an exponent."""
 _TIGHT = re.compile(r"(?<=[\w)])([*/])(?=[\w(])")
 
 
@@ -32,7 +32,7 @@ class Statement:
 
     @property
     def lead(self) -> str:
-        """What stands before the relation."""
+        """The text before the two sides: the quantifier and the hypotheses."""
         lead = f"for all {'integers ' if self.integers else ''}{self.variables}: "
         return f"{lead}{self.hypotheses} -> " if self.hypotheses else lead
 
@@ -43,31 +43,31 @@ class Statement:
 
     @property
     def bounds(self) -> dict[str, int]:
-        """The least value of each variable that is tried."""
+        """The smallest value of each variable to try."""
         pairs = [text.split(" >= ") for text in self.variables.split(", ")]
         return {name: int(low[0]) if low else 0 for name, *low in pairs}
 
     def chain(self, *between: str) -> str:
-        """The line that leads from the left side over other forms to the right side, all equal."""
+        """The line that equates the left side, the forms in between, and the right side."""
         return self.lead + " = ".join((self.left, *between, self.right))
 
 
 @dataclass(frozen=True)
 class Theorem:
-    """A claim with the chain that proves it. With premises the claim is about their unknowns, not about all numbers."""
+    """A claim with the chain that proves it. If it has premises, it is about their unknowns, not about all numbers."""
 
     statement: Statement
     steps: tuple[str, ...]
     premises: tuple[str, ...] = ()
     working: tuple[tuple[str, ...], ...] = ()
-    """For each number that stands in the side that may be changed, the lines that work out what it must be."""
+    """For each number in the side that may be changed, the lines that work out its right value."""
     fails_at: tuple[int, ...] = ()
-    """Where a false claim of the family fails, one value for each variable; else the first values that refute it."""
+    """Where a false claim of the family fails, one value per variable; if empty, the first values that refute it."""
     spoilt_left: bool = False
-    """Whether the left side is the one of which a number is changed to make a false claim."""
+    """Whether a false claim is made by changing a number in the left side instead of the right side."""
 
     def content(self) -> Content:
-        """The problem of proving it."""
+        """The problem of proving the claim."""
         if not self.premises:
             return claimed(self.statement, (*self.comparisons(self.statement), *self.steps), PROVEN)
         claim = _spaced(f"{self.statement.left} {self.statement.relation} {self.statement.right}")
@@ -76,7 +76,7 @@ class Theorem:
         return Content("given", {"claim": claim, "premises": given}, steps, PROVEN, claim=claim)
 
     def comparisons(self, claim: Statement) -> list[str]:
-        """The lines that compare the numbers of a claim with what they must be, up to one that differs."""
+        """The lines that compare the numbers of a claim with their right values, up to the first difference."""
         lines: list[str] = []
         mine, theirs = self._numbers(self.statement), self._numbers(claim)
         for right, told, working in zip(mine, theirs, self.working, strict=bool(self.working)):
@@ -93,7 +93,7 @@ class Theorem:
 
 
 def _spaced(text: str) -> str:
-    """The text with spaces around its products and quotients, as a prompt is read."""
+    """The text with spaces around the signs of products and quotients, as in a prompt."""
     return _TIGHT.sub(r" \1 ", text)
 
 
@@ -112,7 +112,7 @@ def claimed(statement: Statement, steps: Sequence[str], answer: str) -> Content:
 
 
 def total(terms: Sequence[tuple[int, str]]) -> str:
-    """`2*x^2 - x + 3` from coefficients and what they multiply, nothing for a plain number."""
+    """`2*x^2 - x + 3` from coefficients and what they multiply (nothing for a plain number)."""
     text = ""
     for value, what in (term for term in terms if term[0]):
         size = str(abs(value)) if not what else what if abs(value) == 1 else f"{abs(value)}*{what}"
@@ -122,7 +122,7 @@ def total(terms: Sequence[tuple[int, str]]) -> str:
 
 
 def powers(coefficients: Sequence[int], name: str) -> str:
-    """The polynomial with these coefficients, the one of the highest power first."""
+    """The polynomial with these coefficients, highest power first."""
     degree = len(coefficients) - 1
     names = (f"{name}^{degree - i}" if degree - i > 1 else name * (degree - i) for i in range(degree + 1))
     return total([*zip(coefficients, names, strict=True)])
@@ -143,7 +143,7 @@ def nonzero(rng: random.Random, top: int) -> int:
 
 
 def products(one: Sequence[int], other: Sequence[int], name: str) -> str:
-    """The products of each term of one polynomial with each of another, as a sum that is not simplified."""
+    """The products of each term of one polynomial with each term of another, as an unsimplified sum."""
     degree = len(one) + len(other) - 2
     high = [degree - i - j for i in range(len(one)) for j in range(len(other))]
     values = [a * b for a in one for b in other]
@@ -152,7 +152,7 @@ def products(one: Sequence[int], other: Sequence[int], name: str) -> str:
 
 
 def term_working(terms: Sequence[tuple[int, str, tuple[str, ...]]]) -> tuple[tuple[str, ...], ...]:
-    """The working of the terms of a sum that show a number, from their coefficients and names."""
+    """The working of those terms of a sum that show a number, judged by their coefficients and names."""
     return tuple(lines for value, name, lines in terms if value and not (name and abs(value) == 1))
 
 

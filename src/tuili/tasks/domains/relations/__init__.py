@@ -1,7 +1,7 @@
 """Orders of people: compare two, find the first, sort all, or compute an amount from differences.
 
-A chain follows one person through the facts, depth first and in the order of their labels, in a direction that does
-not depend on the answer: there is one chain for each problem, and each line follows from the prompt and those above.
+A chain follows one person through the facts, depth first and in label order, in a direction that does not depend on the
+answer. So each problem has one chain, and each line follows from the prompt and the lines before it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Amounts of people that follow from each other by differences."""
+"""Amounts of people, given by their differences."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tuili.tasks.domains.relations.facts import Fact, depth_first
 from tuili.tasks.domains.relations.levels import RelationsLevel
 
 AMOUNTS = (("age", "year", 5, 90), ("height", "cm", 110, 199), ("coins", "coin", 10, 400))
-"""What is counted, in which unit, and the least and the largest amount."""
+"""What is counted, its unit, and the smallest and the largest amount."""
 
 
 def amount_of(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Content:
-    """Compute the amount of the last person on a path from that of the first. The other persons are not needed."""
+    """Compute the amount of the last person on a path from that of the first. The other persons are distractors."""
     topic, unit, low, high = rng.choice(AMOUNTS)
     amount = {path[0]: rng.randint(low, high)}
     facts = []
@@ -49,7 +49,7 @@ def amount_of(rng: random.Random, spec: RelationsLevel, path: list[str], others:
 
 
 def _statement(fact: Fact, topic: str, unit: str) -> Clause:
-    """What a fact about an amount says: `age_is` of a fact with nobody on its right, else `age_more` or `age_less`."""
+    """The clause of a fact about an amount: `age_is` for a fact without a right side, else `age_more` or `age_less`."""
     number = abs(fact.more)
     words: dict[str, Slot] = {"number": number, "unit": unit if number == 1 or unit == "cm" else f"{unit}s"}
     if not fact.right:

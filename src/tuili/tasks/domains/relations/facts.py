@@ -1,6 +1,6 @@
 """Facts about two persons, and the chains that follow them from one person to others.
 
-A chain goes depth first and in the order of the labels.
+A chain goes depth first and in label order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FLIPPED = {">": "<", "<": ">", "=": "="}
 
 @dataclass(frozen=True)
 class Fact:
-    """`left relation right`, for example `Ann > Bob`. Of amounts, left equals right plus `more`."""
+    """`left relation right`, for example `Ann > Bob`. For amounts, left equals right plus `more`."""
 
     left: str
     relation: str
@@ -28,7 +28,7 @@ class Fact:
         return f"{self.left} {self.relation} {self.right}{change}"
 
     def turned(self) -> Fact:
-        """The same fact with its sides exchanged."""
+        """The same fact with its sides swapped."""
         return Fact(self.right, FLIPPED[self.relation], self.left, -self.more)
 
     def greater_first(self) -> Fact:
@@ -36,7 +36,7 @@ class Fact:
         return self.turned() if self.relation == "<" else self
 
     def clause(self, words: Mapping[str, Slot]) -> Clause:
-        """The comparison as forms put it into words, with the words of its order."""
+        """The comparison as a clause for the forms, with the words of its order."""
         return Clause(COMPARED[self.relation], str(self), {"left": self.left, "right": self.right, **words})
 
     def seen_from(self, person: str) -> Fact | None:
@@ -47,7 +47,7 @@ class Fact:
 
 
 def depth_first(given: Mapping[str, Fact], start: str, allowed: str) -> Iterator[tuple[str, Fact]]:
-    """Yield each fact that leads from a person already met to a new one by an allowed relation, with its label.
+    """Yield each fact, with its label, that leads from a person already met to a new person by an allowed relation.
 
     The person already met is on the left of the fact.
     """
@@ -65,9 +65,9 @@ def depth_first(given: Mapping[str, Fact], start: str, allowed: str) -> Iterator
 
 
 def follow_facts(given: Mapping[str, Fact], start: str, sign: str, goal: str | None) -> tuple[list[str], bool]:
-    """The steps that relate `start` to each person in one direction, and whether they reach `goal`, where they end."""
+    """The steps that relate `start` to each person in one direction, ending at `goal`, and whether they reach it."""
     steps: list[str] = []
-    relations: dict[str, tuple[str, str]] = {}  # how the start is related to a person met, and that as a premise
+    relations: dict[str, tuple[str, str]] = {}  # how the start relates to each person met, and the same as a premise
     for label, seen in depth_first(given, start, f"={sign}"):
         before, known = relations.get(seen.left, ("=", ""))
         after = Fact(start, sign if sign in (before, seen.relation) else "=", seen.right)

@@ -1,4 +1,4 @@
-"""What a problem of each level is made of."""
+"""The settings of the problems at each level."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from tuili.tasks.building.levels import Bounds, LevelSpec
 
 @dataclass(frozen=True, kw_only=True)
 class RelationsLevel(LevelSpec):
-    """How many people a level has, how their facts are printed, and what it asks."""
+    """How many people a level has, how its facts are printed, and what it asks."""
 
     people: Bounds
-    """People on the path that leads to the answer."""
+    """The number of people on the path that leads to the answer."""
     distractors: int
-    """People off that path."""
+    """The number of people off that path."""
     questions: tuple[str, ...]
-    """The types of question, repeated where one is to come more often."""
+    """The types of question, with more frequent types repeated."""
     both_ways: bool
-    """Whether facts are also printed from the other side, and comparisons include equality."""
+    """Whether facts are also printed with their sides swapped, and comparisons include equality."""
     max_difference: int
     """The largest difference between two amounts."""
 

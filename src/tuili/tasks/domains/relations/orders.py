@@ -1,4 +1,4 @@
-"""Orders of people: compare two, find the first or the last, sort all."""
+"""Orders of people: compares two, finds the first or the last, or sorts all."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ORDERS = (
     ("heavier", "lighter", "heavy", "heaviest", "lightest"),
     ("stronger", "weaker", "strong", "strongest", "weakest"),
 )
-"""Words for the greater and the lesser one of two, for two equal ones, and for the greatest and the least of all."""
+"""Words for the greater and the lesser of two, for two equal ones, and for the greatest and the least of all."""
 
 
 def compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Content:
-    """Compare the two persons at the ends of a falling path.
+    """Compare the two persons at the ends of a descending path.
 
     The other persons are related to persons on the path, the first of them to the person asked about. The chain goes
-    down from the person asked about; if it does not reach the one to compare with, then down from that one.
+    down from the person asked about; if it does not reach the other end, it then goes down from the other end.
     """
     relations = [">"] * (len(path) - 1)
     if spec.both_ways:
@@ -54,7 +54,7 @@ def compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: l
 
 
 def arrange(rng: random.Random, spec: RelationsLevel, path: list[str], question: str) -> Content:
-    """Find the person at an end of a falling path, or sort everyone on it.
+    """Find the person at an end of a descending path, or sort everyone on it.
 
     The chain goes from the first premise to one end of the path, fact by fact, and relates that end to everyone.
     """
@@ -72,7 +72,7 @@ def arrange(rng: random.Random, spec: RelationsLevel, path: list[str], question:
 
 
 def _print_order(rng: random.Random, spec: RelationsLevel, facts: list[Fact]) -> dict[str, Fact]:
-    """The facts in random order with labels; where the level allows both ways, some with their sides exchanged."""
+    """The facts in random order with labels; if the level allows both ways, some have their sides swapped."""
     facts = [fact.greater_first() for fact in facts]
     if spec.both_ways:
         facts = [fact.turned() if rng.random() < 0.4 else fact for fact in facts]
@@ -81,7 +81,7 @@ def _print_order(rng: random.Random, spec: RelationsLevel, facts: list[Fact]) ->
 
 
 def _words(rng: random.Random) -> dict[str, Slot]:
-    """The words of a random order."""
+    """The words of a randomly chosen order."""
     more, less, base, most, least = rng.choice(ORDERS)
     return {"more": more, "less": less, "base": base, "most": most, "least": least}
 
@@ -96,7 +96,7 @@ def _order(
     answer: str,
     people: list[str],
 ) -> Content:
-    """A problem about an order; `asks` holds what its question names besides the words of the order."""
+    """A problem about an order; `asks` holds the slots of its question other than the words of the order."""
     slots: dict[str, Slot] = {
         "facts": Clauses(tuple(fact.clause(words) for fact in given.values())),
         "question": Clause(question, "", {**words, **asks}),
