@@ -112,17 +112,39 @@ sys.exit(1)
     assert run(code, tmp_path) == (1, [])
 
 
-def test_a_process_that_hangs_is_killed_and_all_are_started_again(tmp_path: Path) -> None:
-    code = """
+@pytest.mark.parametrize(
+    ("silent", "patience"),
+    [(0, Patience(notice=600, reason=0.1, silence=0.1)), (1, Patience(notice=0.1, reason=0.1, silence=600))],
+)
+def test_a_process_that_hangs_is_killed_and_all_are_started_again(
+    silent: int, patience: Patience, tmp_path: Path
+) -> None:
+    """Process 0 is given longer: it may be about to end a checkpoint that all have written."""
+    code = f"""
 if not resumed:
-    (wait_for(folder / "deaf-1"), sys.exit(75)) if rank == 0 else deaf()
+    deaf() if rank == {silent} else (wait_for(folder / "deaf-{silent}"), sys.exit(75))
 """
-    status, told = run(code, tmp_path, patience=Patience(notice=0.1, reason=0.1, silence=0.1))
+    status, told = run(code, tmp_path, patience=patience)
     assert status == 0
     assert told == [
-        "process 1 has not ended within 0 s: killed",
-        "process 1 did not answer any more: going on from the newest checkpoint, or from the start",
+        f"process {silent} has not ended within 0 s: killed",
+        f"process {silent} did not answer any more: going on from the newest checkpoint, or from the start",
     ]
+
+
+@pytest.mark.parametrize("status", [75, 130])
+def test_a_process_that_is_stopped_ends_by_itself(status: int, tmp_path: Path) -> None:
+    """It hears SIGTERM as soon as it goes on. Whatever it makes of that, all are started again."""
+    code = f"""
+if not resumed:
+    if rank == 1:
+        saves({status}, lambda: os.kill(os.getpid(), signal.SIGSTOP))
+    wait_for(folder / "saves-1")
+    sys.exit(75)
+"""
+    status, told = run(code, tmp_path, patience=Patience(notice=60, reason=0.1, silence=60))
+    assert status == 0
+    assert told == ["process 1 did not answer any more: going on from the newest checkpoint, or from the start"]
 
 
 def test_a_process_that_hangs_while_it_ends_is_ended_behind_the_others(tmp_path: Path) -> None:
@@ -213,7 +235,12 @@ TERM, KILL = -signal.SIGTERM, -signal.SIGKILL
     [
         ([End(1, KILL), End(0, 1, True)], "process 1 was killed by SIGKILL", None),
         ([End(1, -6), End(0, TERM, True)], "process 1 was killed by SIGABRT", None),
-        ([End(0, 75), End(1, TERM, True)], "a process has gone", None),
+        ([End(0, 75), End(1, TERM, True)], "process 1 did not answer any more", None),
+        ([End(0, 75), End(1, 75, True)], "process 1 did not answer any more", None),
+        ([End(0, 75), End(1, 130, True)], "process 1 did not answer any more", None),
+        ([End(2, 75), End(0, 75, True), End(1, KILL, True)], "process 1 did not answer any more", None),
+        ([End(0, 75), End(1, 75)], "a process has gone", None),
+        ([End(0, 75), End(1, 130)], None, 130),
         ([End(0, 75), End(1, KILL, True)], "process 1 did not answer any more", None),
         ([End(1, 1), End(0, KILL, True)], None, 1),
         ([End(0, 75), End(1, 1, True)], None, 1),

@@ -42,16 +42,17 @@ def cause_of_death(ends: Sequence[End]) -> Death | None:
     """Why a run whose processes have ended like this, in this order, is to restart; None if it is not.
 
     The first process that has ended for a reason of its own decides. If none has, the lost processes are others
-    than those that noticed the loss: they are gone, or did not answer until the launcher killed them.
+    than those that noticed the loss: they are gone, or did not answer until the launcher signalled them.
     """
     if first := first_reason(ends):
         if first.status > 0 or first.status in REQUESTS:
             return None
         return Death(f"process {first.rank} was killed by {signal.Signals(-first.status).name}", first.rank)
-    statuses = [end.status for end in ends]
-    if EXIT_ALONE not in statuses or EXIT_INTERRUPTED in statuses or _reasons(ends):
+    by_themselves = [end.status for end in ends if not end.asked]
+    if EXIT_ALONE not in by_themselves or EXIT_INTERRUPTED in by_themselves or _reasons(ends):
         return None
-    silent = next((end.rank for end in ends if end.status == -signal.SIGKILL), None)
+    asked = sorted((end for end in ends if end.asked), key=lambda end: end.status != -signal.SIGKILL)
+    silent = asked[0].rank if asked else None
     return Death("a process has gone" if silent is None else f"process {silent} did not answer any more", silent)
 
 

@@ -38,7 +38,8 @@ class Patience:
     """How many seconds the launcher waits."""
 
     notice: float = 5
-    """If a process is gone: for the others to notice it, report it and end by themselves, before SIGTERM."""
+    """If a process is gone: for the others to notice it, report it and end by themselves, before SIGTERM. Also for a
+    process that hangs, after SIGTERM, if process 0 has ended: then no checkpoint can come of waiting longer."""
     reason: float = 10
     """If processes have noticed that another one is gone: for that one, which may be about to end."""
     silence: float = 30
@@ -122,7 +123,8 @@ class _Processes:
         is_known = bool(self._signals) or first_reason(self._ends) is not None
         if is_known:
             self._look(lambda: bool(self._signals), self._patience.notice)
-        seconds = self._patience.saving if is_known else self._patience.silence
+        silence = self._patience.silence if 0 in self._running else self._patience.notice
+        seconds = self._patience.saving if is_known else silence
         until, passed_on, may_save = time.monotonic() + seconds, -1, is_known
         while self._running and time.monotonic() < until:
             if may_save and 0 not in self._running:  # it alone makes a checkpoint of what all wrote
@@ -159,6 +161,7 @@ class _Processes:
         self._asked = True
         for process in self._running.values():
             process.send_signal(number)
+            process.send_signal(signal.SIGCONT)  # a stopped process would not hear the other signal
 
 
 def _place(rank: int, count: int, lost: Sequence[int | None], port: int) -> Mapping[str, str]:
