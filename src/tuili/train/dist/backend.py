@@ -180,6 +180,11 @@ def confirm(group: Group, facts: Mapping[str, tuple[Any, Any]]) -> None:
                 raise TuiliError(f"process {rank} has {found[name]} as {name}, and {wanted} was asked for")
 
 
+def processes_on(device: str, count: int) -> str:
+    """How many processes of a training run on what device, for the line about its backend."""
+    return f"{count} process{'es' * (count > 1)} on {device}"
+
+
 def begin_alike(backend: Backend) -> None:
     """Raise `TuiliError` in all processes if they do not start with the same weights."""
     if not backend.agrees():

@@ -18,7 +18,7 @@ from torch.profiler import record_function
 from tuili.data import Block
 from tuili.errors import TuiliError
 from tuili.train.checkpoint import Pieces, Tensors, load_weights
-from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, own_part
+from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, own_part, processes_on
 from tuili.train.dist.gradients.error_feedback import collect_errors, load_errors
 from tuili.train.dist.gradients.hooks import Hook, OrderedHook, hook_ddp
 from tuili.train.dist.group import SingleProcess, told_once
@@ -159,4 +159,4 @@ class Ddp(Backend):
             facts["threads beside the backward pass"] = (self._hook.threads, list(_THREADS[config.overlap]))
         confirm(self._group, facts)
         beside = _BESIDE["off" if form == "powersgd" else config.overlap]  # its only bucket is full at the end
-        tell(f"ddp: {count} processes on {device}, each with the whole model; gradients travel as {form} {beside}")
+        tell(f"ddp: {processes_on(device, count)}, each with the whole model; gradients travel as {form} {beside}")

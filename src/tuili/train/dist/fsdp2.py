@@ -18,7 +18,7 @@ from torch.distributed.tensor import DTensor
 from tuili.data import Block
 from tuili.errors import TuiliError
 from tuili.train.checkpoint import Pieces, Tensors, load_weights
-from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, sum_of_bits
+from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, processes_on, sum_of_bits
 from tuili.train.dist.gradients.error_feedback import collect_errors, load_errors
 from tuili.train.dist.gradients.hooks import hook_fsdp, open_codec, packed_average
 from tuili.train.dist.group import told_once
@@ -125,7 +125,7 @@ class Fsdp2(Backend):
         between = f"; between {islands} islands gradients travel as {form}" if islands > 1 else ""
         gathered = "" if config.weights == "fp32" else f"; weights are gathered in {config.weights}"
         shares = f"each with one of {self._shares} shares of the model"
-        tell(f"fsdp2: {count} processes on {device}, {shares}{gathered}{between}")
+        tell(f"fsdp2: {processes_on(device, count)}, {shares}{gathered}{between}")
 
 
 def _mesh(group: TorchGroup, islands: int, device: torch.device) -> DeviceMesh:

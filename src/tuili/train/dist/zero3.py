@@ -17,7 +17,7 @@ from torch.nn import functional
 from tuili.data import Block
 from tuili.errors import TuiliError
 from tuili.train.checkpoint import Piece, Pieces, Tensors, load_weights
-from tuili.train.dist.backend import DIVERGED_REMEDY, Backend, LossModule, begin_alike, confirm
+from tuili.train.dist.backend import DIVERGED_REMEDY, Backend, LossModule, begin_alike, confirm, processes_on
 from tuili.train.dist.gradients.error_feedback import load_errors
 from tuili.train.dist.group import told_once
 from tuili.train.dist.torch_group import TorchGroup
@@ -186,5 +186,5 @@ class Zero3(Backend):
             "number format": (str(parameters[0].dtype), "torch.float16" if precision == "fp16" else "torch.float32"),
         }
         confirm(self._group, facts)
-        tell(f"zero3: {count} processes on {device}, each with one of {count} shares of the model; gradients travel as "
+        tell(f"zero3: {processes_on(device, count)}, each with one of {count} shares of the model; gradients travel as "
              f"{'fp16' if precision == 'fp16' else 'fp32'}")  # fmt: skip
