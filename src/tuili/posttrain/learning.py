@@ -89,7 +89,6 @@ class LearningSession:
         self._manager = CheckpointManager(out / CHECKPOINTS, config.checkpoint.keep, tell)
         self._checkpoint: Checkpoint | None = self._manager.latest()
         self.state = LearningState() if self._checkpoint is None else LearningState(**self._checkpoint.state)
-        self._saved = self.state.step
         if self._checkpoint is not None:
             tell(f"going on from step {self.state.step}")
 
@@ -177,10 +176,7 @@ class LearningSession:
                 self._log.step(step + 1, figures, tokens=block.real_tokens, flops=0.0, memory=memory)
                 tokens = self.state.tokens + block.real_tokens
                 self.state = LearningState(step + 1, tokens, self._log.seconds, asdict(position))
-                if self.state.step - self._saved < config.checkpoint.steps_beside:
-                    self._manager.check()
-                else:
-                    self._manager.wait()
+                self._manager.after_step(self.state.step, config.checkpoint.steps_beside)
                 if (stops := self.interrupted) or (step + 1) % config.checkpoint.interval == 0 or step + 1 == until:
                     self._save(parameters, optimizers, network, beside_steps=not stops and step + 1 < until)
                 if stops and step + 1 < until:
@@ -197,7 +193,6 @@ class LearningSession:
         *,
         beside_steps: bool,
     ) -> None:
-        self._saved = self.state.step
         tensors = optimizer_tensors(parameters, optimizers) | {"parameters": network.tensors()}
         self._manager.save(self.state.step, tensors, asdict(self.state), beside_steps=beside_steps)
 

@@ -125,10 +125,7 @@ def save_between(
         is_due = state.step % recipe.checkpoint.interval == 0 or state.step == recipe.train.steps
         collected = trainer.collect() if is_due else None  # all processes meet, before process 0 writes the log
         log_step(result)
-        if state.step - saved < recipe.checkpoint.steps_beside:
-            checkpoints.check()
-        else:
-            checkpoints.wait()
+        checkpoints.after_step(state.step, recipe.checkpoint.steps_beside)
         if collected is not None:
             save(collected, beside_steps=state.step < recipe.train.steps)
     if saved < state.step:  # the run was interrupted

@@ -54,7 +54,6 @@ class CheckpointConfig(Config):
     """Steps between two checkpoints."""
     keep: PositiveInt = 2
     """How many checkpoints stay on disk."""
-
     beside: float = Field(0.1, gt=0, le=1)
     """Share of an interval for which steps continue while a checkpoint is written, before they wait for it: what a kill
     may cost on top of an interval. With 1, steps wait for a slow disk only at the next checkpoint."""
@@ -62,16 +61,16 @@ class CheckpointConfig(Config):
     @property
     def steps_beside(self) -> int:
         """That share in steps, at least `LEAST_BESIDE`."""
-        return max(LEAST_BESIDE, math.ceil(self.beside * self.interval))
+        return max(LEAST_BESIDE, round(self.beside * self.interval))
 
 
 class CheckpointManager:
     """One process's view of the checkpoints of a run. It has one writer at a time; `close` (or `with`) waits for it.
 
-    All processes of a group call `save`, `check` and `close` alike. If one of them could not write, for example because
-    of a full disk, the next call raises `CheckpointError` in all of them; the checkpoints on the disk stay as they are.
-    Only process 0 reports a disk that no longer answers. If the training has already failed, the writer's error is
-    passed to `tell`, and so is a line when a disk takes long or an old checkpoint cannot be removed.
+    All processes of a group call `save`, `after_step`, `check` and `close` alike. If one of them could not write, for
+    example because of a full disk, the next call raises `CheckpointError` in all of them; the checkpoints on the disk
+    stay as they are. Only process 0 reports a disk that no longer answers. If the training has already failed, the
+    writer's error is passed to `tell`, and so is a line when a disk takes long or an old checkpoint cannot be removed.
 
     run: what distinguishes this run from others. last: the step of the checkpoint from which the run resumes, by
     default that of the newest one on disk; `latest` also sets it.
@@ -93,7 +92,7 @@ class CheckpointManager:
         self._saving: Saving | None = None
         self._until, self._has_told_left = math.inf, False
         self.stall = 0.0
-        """Total seconds for which `save` and `wait` have held up the training."""
+        """Total seconds for which `save` and `after_step` have held up the training."""
         if self._group.rank == 0:
             for leftover in folder.glob(f"{SCRATCH_PREFIX}*/"):
                 try:
@@ -124,12 +123,20 @@ class CheckpointManager:
         tensors, state: what this process writes; only process 0's state is used. beside_steps: whether steps follow, to
         which the writer gives way.
         """
-        self.wait()
+        self._hold_up()
         begun = time.perf_counter()
         pieces = {group: {name: _copied(value) for name, value in named.items()} for group, named in tensors.items()}
         document = json.dumps(dict(state))
         self._saving = Saving(step, partial(self._write, pieces, document), beside_steps=beside_steps)
         self.stall += time.perf_counter() - begun
+
+    def after_step(self, step: int, most: int) -> None:
+        """`check`, or wait for the checkpoint being written if `most` steps were made alongside it. All processes call
+        this after the same steps."""
+        if self._saving is None or step - self._saving.step < most:
+            self.check()
+        else:
+            self._hold_up()
 
     def check(self) -> Sequence[int]:
         """Exchange how far all processes are with writing; returns the ranks that still write. If one has failed,
@@ -153,12 +160,6 @@ class CheckpointManager:
             saving.others_ended = time.monotonic()
         return [rank for rank, (*_, writes) in enumerate(reports) if writes]
 
-    def wait(self) -> None:
-        """Do what `close` does, but between steps: the time counts as `stall`."""
-        begun = time.perf_counter()
-        self.close()
-        self.stall += time.perf_counter() - begun
-
     def close(self) -> None:
         """Wait until everything is on disk, as long as the processes that write make progress."""
         while (saving := self._saving) is not None:
@@ -170,6 +171,12 @@ class CheckpointManager:
         if (checkpoint := latest_checkpoint(self._folder, self._tell)) is not None:
             self._last = checkpoint.step
         return checkpoint
+
+    def _hold_up(self) -> None:
+        """Do what `close` does, but between steps: the time counts as `stall`."""
+        begun = time.perf_counter()
+        self.close()
+        self.stall += time.perf_counter() - begun
 
     def _write(self, pieces: dict[str, dict[str, Piece]], state: str, saving: Saving) -> None:
         """The writer thread. In process 0 it ends when the checkpoint is in place, in the others with their parts."""

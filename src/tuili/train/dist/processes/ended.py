@@ -51,9 +51,10 @@ def cause_of_death(ends: Sequence[End]) -> Death | None:
     by_themselves = [end.status for end in ends if not end.asked]
     if EXIT_ALONE not in by_themselves or EXIT_INTERRUPTED in by_themselves or _reasons(ends):
         return None
-    asked = sorted((end for end in ends if end.asked), key=lambda end: end.status != -signal.SIGKILL)
-    silent = asked[0].rank if asked else None
-    return Death("a process has gone" if silent is None else f"process {silent} did not answer any more", silent)
+    silent = min((end for end in ends if end.asked), key=lambda end: end.status != -signal.SIGKILL, default=None)
+    if silent is None:
+        return Death("a process has gone")
+    return Death(f"process {silent.rank} did not answer any more", silent.rank)
 
 
 def first_reason(ends: Sequence[End]) -> End | None:
