@@ -85,8 +85,9 @@ def _in_steps(weight: Tensor) -> tuple[Tensor, Tensor]:
 def mixed(x: Tensor, block: int) -> Tensor:
     """The Walsh-Hadamard transform of each block of inputs [..., K], not normalised; a block of 0 changes nothing.
 
-    Both sides of a product are transformed before they are rounded to 4 bits, or to 8 bits in an imported model: the
-    transform spreads outliers over their neighbours. The order of stages is the native step's, and so are the bits.
+    Both sides of a product are transformed before rounding if its weights get 4 bits (inputs always get 8), or, in an
+    imported model, 8: the transform spreads outliers over their neighbours. The order of stages is the native step's,
+    and so are the bits.
     """
     if block == 0:
         return x

@@ -38,7 +38,7 @@ class NativeVerifier:
         self._model, self._head_size = model, channels // heads
         weights = Weights(tensors, "fp32")
         scale_2M = np.full(2 * model.sizes.hidden_size, STATE_SCALE, np.float32)
-        if model.sizes.per_layer_kv:  # other models read their embeddings unscaled
+        if model.sizes.per_layer_kv:  # the step reads the embeddings of imported models unscaled
             scale_2M[model.sizes.hidden_size :] *= model.sizes.hidden_size**0.5
         states = weights.packed(weights.numbers("states.weight") * scale_2M, "fp32")
         self._blocks = (VerifierLayerRecord * layers)(*(_block(weights, f"blocks.{index}") for index in range(layers)))

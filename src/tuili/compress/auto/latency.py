@@ -34,7 +34,8 @@ class TurnSettings:
 @dataclass(frozen=True)
 class Latency:
     """Time per generated token relative to the parent in the same rounds. share: the median over the rounds. spread:
-    the interquartile range. parent: the parent's processor milliseconds. reading: as `share`, for a prompt token."""
+    the interquartile range. parent: the parent's processor milliseconds per generated token. reading: as `share`, for a
+    prompt token."""
 
     share: float
     spread: float

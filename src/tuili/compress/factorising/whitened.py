@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 LEAST_EIGENVALUE = 1e-12
-"""Relative to the largest eigenvalue of a second moment: smaller ones are raised to it, so that the root has an
-inverse."""
+"""The smallest eigenvalue of a second moment, as a share of the largest: any below is raised to it, so that the root
+has an inverse."""
 
 
 def roots(moment_XII: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,8 +24,8 @@ class Sampler:
         self._generators: dict[Sequence, np.random.Generator] = {}
 
     def draw(self, logits_V: Logits, sequence: Sequence) -> int | None:
-        """The next token of a sequence that has a temperature. None if its logits are not finite, because a broken
-        model must not end the step of the other sequences."""
+        """The next token of a sequence that has a temperature. None if its largest logit is not finite, because a
+        broken model must not end the step of the other sequences."""
         if not np.isfinite(logits_V.max()):
             return None
         prob_V = probabilities(logits_V, sequence.sampling)

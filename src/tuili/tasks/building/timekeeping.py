@@ -94,7 +94,7 @@ def leap_year(year: int) -> list[str]:
 def shift_date(start: date, days: int) -> list[str]:
     """The working that finds the date some days later: adds the days to the day, then subtracts full months.
 
-    The length of a month is written only if more than 28 days are left, because every month has 28 days.
+    The length of a month is written only if more than 28 days are left, because every month has at least 28 days.
     """
     left, month = start.day + days, start.replace(day=1)
     lines = [f"{start.day} + {days} = {left}"]

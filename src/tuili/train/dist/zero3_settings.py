@@ -88,5 +88,5 @@ class Processes:
         return 1
 
     def get_model_parallel_rank(self) -> int:
-        """The first of this one process."""
+        """The rank of this process among that one: 0."""
         return 0

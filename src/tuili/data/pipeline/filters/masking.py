@@ -75,14 +75,14 @@ _NAMED = re.compile(
 _NAME_SIGNS = re.compile(r"key|token|secret|pass", re.I)
 KEY_SIGNS = ("PRIVATE KEY", "AKIA", "ASIA", "sk-", "xox", "AIza", "glpat-", "eyJ")
 KEY_SIGNS_WITH_LINES = ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "k_live_", "k_test_")
-"""Strings of which every key contains one. The latter contain an underscore, which few texts do."""
+"""Strings of which every key that needs no name contains one. The latter contain an underscore, which few texts do."""
 _SEVEN_DIGITS = re.compile(r"\d(?:[ ().-]{0,3}\d){6}")
 _SPAN = 24
 """The maximum number of characters from the first to the last of seven such digits."""
 
 
 def may_hold_key(text: str) -> bool:
-    """Whether a text contains a string that every key has, or the name of a key and a sign that assigns a value."""
+    """Whether a text contains one of the strings that mark keys, or a key's name and a sign that assigns a value."""
     return (
         any(sign in text for sign in KEY_SIGNS)
         or ("_" in text and any(sign in text for sign in KEY_SIGNS_WITH_LINES))
