@@ -1,4 +1,4 @@
-"""What saving costs a training, and how it goes on where its processes are killed."""
+"""What saving costs a training, and how it recovers from processes that are killed or hang."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.table.rows import Row, bench, figure, joined, middle, results, t
 
 
 def _saved(key: str, who: str) -> tuple[Row, ...]:
-    """key: what the names of the figures of a backend begin with. who: whose runs they are."""
+    """key: the prefix of the names of a backend's figures. who: whose runs they are."""
     return (
         Row(
             f"What saving costs a run of {who}, over one that does not save",
@@ -26,7 +26,7 @@ def _saved(key: str, who: str) -> tuple[Row, ...]:
             ),
         ),
         Row(
-            f"What saving costs a run of {who}, over those of its steps beside which nothing is saved",
+            f"What saving costs a run of {who}, over those of its steps during which nothing is saved",
             results("saving"),
             (
                 joined(
@@ -38,7 +38,9 @@ def _saved(key: str, who: str) -> tuple[Row, ...]:
             ),
         ),
         bench(f"Share of a run of {who} for which saving holds up its steps", "saving", f"{key}held_up", "{:.1%}"),
-        bench(f"Steps made beside a write of a checkpoint, in a run of {who}", "saving", f"{key}write_steps", "{:.0f}"),
+        bench(
+            f"Steps made during the write of a checkpoint, in a run of {who}", "saving", f"{key}write_steps", "{:.0f}"
+        ),
     )
 
 
@@ -60,9 +62,9 @@ def _recovered(
     kills: str = "none",
     clocks: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[Row, ...]:
-    """key: what the names of the figures of a backend begin with. who: whose training it is. whom, victims: who is
-    killed. kills, clocks: goals, for the number of kills and for the goodput by seconds between two."""
-    first_step = f"Seconds from a kill of a training of {who} to the first step behind it"
+    """key: the prefix of the names of a backend's figures. who: whose training it is. whom, victims: who is killed.
+    kills, clocks: the goals for the number of kills, and for the goodput by the seconds between two."""
+    first_step = f"Seconds from a kill in a training of {who} to the first step after it"
     return (
         Row(
             f"Kills of a training of {who} at random moments: of {whom}, all while they save, one during a restart, "
@@ -79,19 +81,19 @@ def _recovered(
             ),
         ),
         *(
-            bench(f"{first_step} where {what}", "recovery", f"{key}{victim}_recovery", "{:.1f}")
+            bench(f"{first_step}, if {what}", "recovery", f"{key}{victim}_recovery", "{:.1f}")
             for victim, what in victims.items()
         ),
         bench(
-            f"Kills of {who} behind which at most one interval was done again",
+            f"Kills of {who} after which at most one interval was repeated",
             "recovery",
             f"{key}within_interval",
             "{:.0%}",
             "100%",
         ),
         bench(
-            f"Kills of {who} behind which no more was done again than one interval, and the steps beside a write that "
-            "was cut",
+            f"Kills of {who} after which at most one interval was repeated, and the steps made during a write that was "
+            "cut off",
             "recovery",
             f"{key}within_bound",
             "{:.0%}",
@@ -99,7 +101,7 @@ def _recovered(
         ),
         *(
             bench(
-                f"Steps of {who} that are done again where {what}, over those between two checkpoints",
+                f"Steps of {who} that are repeated if {what}, over those between two checkpoints",
                 "recovery",
                 f"{key}{victim}_lost",
                 "{:.2f}",
@@ -108,16 +110,16 @@ def _recovered(
             for victim, what in victims.items()
         ),
         bench(
-            f"Steps of {who} that are done beside the writing of a checkpoint",
+            f"Steps of {who} that are made during the write of a checkpoint",
             "recovery",
             f"{key}write_steps",
             "{:.0f}",
         ),
-        bench(f"Kills of {who} that cut the writing of a checkpoint", "recovery", f"{key}half_saved", "{:.0f}"),
+        bench(f"Kills of {who} that cut off the write of a checkpoint", "recovery", f"{key}half_saved", "{:.0f}"),
         bench(f"Goodput of a training of {who} with these kills, measured once", "recovery", f"{key}goodput", "{:.0%}"),
         *(
             Row(
-                f"Goodput of a training of {who} of which something is killed every {seconds} s, measured once",
+                f"Goodput of a training of {who} in which a process is killed every {seconds} s, measured once",
                 results("recovery"),
                 (
                     joined(
@@ -159,14 +161,15 @@ RECOVERED = (
 
 _PROCESSES = {"first": "process 0 is stopped", "other": "another process is stopped"}
 _PROCESSES |= {
-    "first_thread": "process 0 hangs, and shows that it lives",
-    "other_thread": "another process hangs, and shows that it lives",
+    "first_thread": "the main thread of process 0 hangs",
+    "other_thread": "the main thread of another process hangs",
 }
 _PREPARATION = {"preparation": "the process that prepares the data is stopped"}
 _REPLICAS = {
-    "first": "the command alone is stopped, which is process 0",
+    "first": "the command, which is process 0, is stopped",
     "other": "another replica is stopped",
-    "other_thread": "another replica hangs, and shows that it lives",
+    "first_thread": "the main thread of process 0 hangs",
+    "other_thread": "the main thread of another replica hangs",
 }
 _HANGING = {
     "ddp": ("two processes by DDP", _PROCESSES | _PREPARATION),
@@ -174,11 +177,11 @@ _HANGING = {
     "zero3": ("two processes by ZeRO-3", _PROCESSES),
     "replicas": ("two replicas", _REPLICAS | _PREPARATION),
 }
-_NOTICED = {"told": ("until a line tells it", "30"), "ended": ("until all others have ended", "30")}
-_NOTICED |= {"recovery": ("until the first step behind it", "none")}
+_NOTICED = {"told": ("until a line reports it", "30"), "ended": ("until all others have ended", "30")}
+_NOTICED |= {"recovery": ("until the first step after it", "none")}
 HANGING = tuple(
     bench(
-        f"Seconds in a training of {who} of which {what}, {when}",
+        f"Seconds in a training of {who} in which {what}, {when}",
         "hanging",
         f"{backend}_{victim}_{name}",
         "{:.0f}",
@@ -187,5 +190,5 @@ HANGING = tuple(
     for backend, (who, victims) in _HANGING.items()
     for victim, what in victims.items()
     for name, (when, goal) in _NOTICED.items()
-    if backend != "replicas" or victim == "first" or name != "ended"
+    if backend != "replicas" or victim.startswith("first") or name != "ended"
 )

@@ -1,4 +1,4 @@
-"""`tuili adapt`: a model for problems of one's own, from a file of them. The work is left to `tuili.adapt`."""
+"""`tuili adapt`: adapt a model to the user's own problems, read from a file. The work is left to `tuili.adapt`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def run(
         result = adapt(chosen, folder, resume=resume, listener=listener)
     except (Interrupted, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) and not (folder / RUN_FILE).is_file():
-            raise  # before anything was begun
+            raise  # nothing has started yet
         console.print(f"interrupted: {str(error) or 'what is done is kept'}; add --resume to go on")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     question = shlex.quote(str(result.document["after"]["rows"][0]["question"]))
@@ -77,7 +77,7 @@ def run(
 
 
 def show_plan(console: Console, plan: Plan) -> None:
-    """Print what is to come as a table."""
+    """Print the plan as a table."""
     from rich.table import Table
 
     table = Table("stage", "what it does")

@@ -1,7 +1,7 @@
 """The `tuili` command: its list of verbs, and how errors become one line and an exit code.
 
 Only the verb named on the command line is imported. What it does is left to `tuili.cli.VERB`; the rules for
-such a module stand in the docstring of `tuili.cli`.
+such a module are in the docstring of `tuili.cli`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_command(arguments: Sequence[str]) -> typer.Typer:
-    """The whole command: the verb that `arguments` name is loaded, the others are only listed."""
+    """The whole command. Only the verb that `arguments` name is loaded; the others are just listed."""
     app = typer.Typer(
         help="Train a reasoning model from tasks whose every step is checked, and ask it.",
         add_completion=False,
@@ -91,16 +91,16 @@ def build_command(arguments: Sequence[str]) -> typer.Typer:
 
 
 def _is_error(record: logging.LogRecord) -> bool:
-    """transformers import DeepSpeed wherever it is installed, and its warnings would stand on standard output."""
+    """Drop DeepSpeed's warnings: transformers imports it if it is installed, and they would go to standard output."""
     return record.levelno >= logging.ERROR
 
 
 def _listed() -> None:
-    """Stand for a verb that this command line does not run."""
+    """Placeholder for a verb that this command line does not run."""
 
 
 def _fail(message: str, code: int) -> int:
-    # Names come from the command line: a control character or half a character must not break the line.
+    # Names come from the command line: control characters and lone surrogates must not break the line.
     line = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in message)
     print(f"tuili: {line}", file=sys.stderr)
     return code

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from tuili.engine import Engine, Request
 
 EXIT_NO_ANSWER = 3
-"""There is no answer within the budget, or none that is sure enough for the error tolerance."""
+"""Exit code if there is no answer within the budget, or none confident enough for the error tolerance."""
 STANDARD_INPUT = "-"
 MAX_INPUT_BYTES = 1_000_000
-"""Longer questions are not read from standard input; no model's context holds them."""
+"""Longer questions on standard input are refused; no model's context could hold them."""
 
 
 def run(
@@ -119,7 +119,7 @@ def run(
 
 
 def _request(question: str, system: str | None, engine: Engine) -> Request:
-    """The question behind instructions, as the model reads them. Raises `InputError` where it reads none."""
+    """The question after any instructions, as the model reads it. Raises `InputError` for unusable instructions."""
     from tuili.engine import Request
     from tuili.steps import turns_of
 
@@ -136,7 +136,7 @@ def _request(question: str, system: str | None, engine: Engine) -> Request:
 
 
 def _question(prompt: str) -> str:
-    """The prompt, or all of standard input as one question. Raises `InputError` where there is none."""
+    """The prompt, or all of standard input as one question. Raises `InputError` if it is empty or a model's name."""
     question = _standard_input() if prompt == STANDARD_INPUT else prompt
     if not question.strip():
         raise PromptError("the prompt is empty: write a question")

@@ -12,7 +12,7 @@ from tuili.cli.compressing import refuse_resumed_plan
 from tuili.cli.options import ModelArgument, check_model, parse_folder, refuse_special
 
 EXIT_MISSED = 3
-"""Where a model was made, and does not meet all targets."""
+"""Exit code if a model was made but does not meet all targets."""
 
 
 def auto(

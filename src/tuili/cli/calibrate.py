@@ -76,7 +76,7 @@ def run(
         _numbers("--tokens", tokens, int),
     )
     chosen_levels = parse_levels(levels)
-    parse_domains(domains)  # what is wrong with them is told before the model is looked for
+    parse_domains(domains)  # reports errors before the model is looked up
     languages = None if language is None else parse_list("--language", language)
     check_wording(wording, *(languages or ()))
     if data is not None:
@@ -149,8 +149,8 @@ def _generated_problems(
 ) -> tuple[list[LabelledPrompt], str]:
     """Problems of the validation split, which no training sees, in random order, and a description of them.
 
-    Where the model reads instructions, every second problem stands behind some that training has not seen, as requests
-    with a system message do.
+    If `instructed`, every second problem follows instructions that training has not seen, as in requests with a system
+    message.
     """
     import random
 

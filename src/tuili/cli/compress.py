@@ -1,5 +1,6 @@
-"""`tuili compress`: a model folder into a smaller one. The work is left to `tuili.compress`, what the verbs share to
-`tuili.cli.compressing`."""
+"""`tuili compress`: compress a model folder. The work is left to `tuili.compress`, and what the verbs share to
+`tuili.cli.compressing`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the verbs of `tuili compress` share: the options of a run, its plan, and what is told of its result."""
+"""What the verbs of `tuili compress` share: the options of a run, its plan, and the report of its result."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from tuili.config import Config
 
 PROBLEMS = 960
-"""Twenty of each domain and level of the shipped model."""
+"""Twenty for each domain and level of the shipped model."""
 OverridesArgument = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe.")]
 Recipe = TypeVar("Recipe", bound="Config")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """The options that all verbs have, and what a verb does with them."""
+    """The options that all verbs but `auto` share, and what a verb does with them."""
 
     data: Annotated[
         Path | None,
@@ -55,9 +55,9 @@ class RunOptions:
     def load(
         self, schema: type[Recipe], overrides: Sequence[str] | None, section: str, given: Mapping[str, object]
     ) -> Recipe:
-        """The recipe with the overrides, and with what the verb's own options say.
+        """The recipe with the overrides and the values of the verb's own options.
 
-        given: by the keys of the section that they are for; None where an option was not given.
+        given: option values by the keys of the section that they set; None if an option was not given.
         """
         from tuili.config import load_recipe
 
@@ -65,7 +65,7 @@ class RunOptions:
         return load_recipe(self.recipe, [*(overrides or []), *changes], schema)
 
     def compress(self, compression: Compression, healing: HealingConfig) -> None:
-        """Tell the plan, and carry it out unless it alone is wanted."""
+        """Report the plan, and carry it out unless `--plan` is given."""
         from tuili.compress import Measuring, compress, make_plan, tried_plan
 
         def tell(line: str) -> None:
@@ -90,15 +90,15 @@ class RunOptions:
 
 
 def refuse_resumed_plan(plan: bool, resume: bool) -> None:
-    """Raise `InputError` where both are asked for."""
+    """Raise `InputError` if both options are given."""
     if plan and resume:
         raise InputError("--plan begins nothing that --resume could go on with: leave one of both out")
 
 
 def with_run_options(recipe: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a verb, in the place of its parameter `run`, the options of a run, by default of this recipe in `runs/VERB`.
+    """Replace a verb's parameter `run` with the options of a run, by default of this recipe in `runs/VERB`.
 
-    The verb's first parameter is the model, which is refused before anything else where it is none.
+    The folder, the files and the model, which is the verb's first parameter, are checked before the verb runs.
     """
 
     def given_to(verb: Callable[..., None]) -> Callable[..., None]:

@@ -1,6 +1,6 @@
-"""`tuili data`: look at what a model reads. The work is left to `tuili.data` and `tuili.tasks`.
+"""`tuili data`: make problems, clean documents, check data files. The work is left to `tuili.data` and `tuili.tasks`.
 
-What makes records of questions is left to `questions`.
+The verbs that make records of questions are in `questions`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`tuili data build`, `filter`, `dedup` and `decontaminate`: documents to a clean corpus.
+"""`tuili data build`, `filter`, `dedup` and `decontaminate`: make a clean corpus from documents.
 
-The work is left to `tuili.data.pipeline`, looking at documents to `surveying`.
+The work is left to `tuili.data.pipeline`, and inspecting documents to `surveying`.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def decontaminate(
 def _build_with(
     blocks: list[dict[str, Any]], paths: list[Path], kind: str | None, out: str, workers: int | None
 ) -> None:
-    """A build with these blocks alone."""
+    """Run a build with only these blocks."""
     folder = parse_folder("--out", out)
     from tuili.data import pipeline
 
@@ -135,7 +135,7 @@ def _build_with(
 
 
 def run_build(settings: pipeline.BuildSettings, folder: Path, workers: int | None) -> pipeline.Built:
-    """Build, or go on, with a bar, and tell what became of the documents."""
+    """Start or resume a build, show its progress, and report what became of the documents."""
     from tuili.data import pipeline
     from tuili.native import Unavailable, load
 
@@ -156,9 +156,9 @@ def run_build(settings: pipeline.BuildSettings, folder: Path, workers: int | Non
 
 
 def inputs_of(paths: list[Path], kind: str | None) -> list[dict[str, Any]]:
-    """Inputs of a recipe; two of the same name are numbered, and of a corpus of records the questions are read.
+    """The inputs of a recipe. Those with the same name are numbered; for a corpus of records, the questions are read.
 
-    Raises `InputError` for a kind of text that is not shipped, as no recipe here tells of another.
+    Raises `InputError` for a kind of text that is not shipped, because no recipe here defines another.
     """
     from tuili.data import pipeline
 
@@ -176,7 +176,7 @@ def inputs_of(paths: list[Path], kind: str | None) -> list[dict[str, Any]]:
 
 
 def own_name(path: Path) -> str:
-    """What a file or folder is called, also where it is given as `.` or `..`."""
+    """The name of a file or folder, even if it is given as `.` or `..`."""
     return path.resolve().name if path.name in ("", "..") else path.name
 
 
@@ -188,7 +188,7 @@ def refusals_told(tally: pipeline.Tally) -> Iterator[str]:
 
 
 def worker_count(chosen: int | None) -> int:
-    """How many workers: those chosen, or one for each core that work may use."""
+    """The number of workers: the chosen one, or one for each usable core."""
     from tuili.machine import usable_cores
 
     return usable_cores() if chosen is None else chosen
@@ -196,7 +196,7 @@ def worker_count(chosen: int | None) -> int:
 
 @contextmanager
 def build_progress() -> Iterator[Callable[[pipeline.Progress], None]]:
-    """A bar on stderr: the share of bytes read, documents a second, what became of them, and the time left."""
+    """A bar on stderr: the share of bytes read, documents per second, what became of them, and the time left."""
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar

@@ -84,7 +84,7 @@ def run(
     languages = None if language is None else parse_list("--language", language)
     check_wording(wording, *(languages or ()))
     chosen_levels = parse_levels(levels)
-    parse_domains(domains)  # what is wrong with them is told before the model is looked for
+    parse_domains(domains)  # reports errors before the model is looked up
     limits = {"max_steps": max_steps, "max_attempts": max_attempts, "max_tokens": max_tokens}
     given = {name: value for name, value in limits.items() if value is not None}
     if data is not None:

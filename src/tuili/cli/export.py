@@ -1,4 +1,4 @@
-"""`tuili export`: an imported model for other programs. The work is left to `tuili.exchange`."""
+"""`tuili export`: write an imported model for other programs. The work is left to `tuili.exchange`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tuili fetch`: a model that ships as an adapter, whole and ready. The work is left to `tuili.exchange`."""
+"""`tuili fetch`: get a model that ships as an adapter, complete and ready. The work is left to `tuili.exchange`."""
 
 from __future__ import annotations
 

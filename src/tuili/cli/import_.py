@@ -1,4 +1,4 @@
-"""`tuili import`: a model of another house into a folder that Tuili runs. The work is left to `tuili.exchange`."""
+"""`tuili import`: convert a third-party model to a folder that Tuili runs. The work is left to `tuili.exchange`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `tuili info` tells of an imported model; of Tuili's own models it is told in `info`."""
+"""What `tuili info` shows of an imported model; for Tuili's own models, see `info`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 VERBS = ("ask", "serve", "calibrate", "bench", "eval", "exits", "export", "info")
-"""The verbs that take an imported model."""
+"""Verbs that take an imported model."""
 
 
 def describe_imported(path: Path) -> dict[str, Any]:
-    """Everything that is told of the imported model in a folder, as one JSON document."""
+    """All facts about the imported model in a folder, as one JSON document."""
     import json
     from collections import Counter
     from dataclasses import asdict
@@ -121,7 +121,7 @@ def _verifier(figures: Mapping[str, float] | None) -> str:
 
 
 def _source(facts: dict[str, Any]) -> str:
-    """Where the lineage says that the model came from."""
+    """Where the model came from, according to its lineage."""
     imported = [entry for entry in facts["lineage"] if entry["step"] == "import"]
     if not imported:
         return "not recorded: the folder was not made by tuili import"

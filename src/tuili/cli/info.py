@@ -1,4 +1,4 @@
-"""`tuili info`: what a model folder holds and where it comes from; or what this machine computes with."""
+"""`tuili info`: what a model folder contains and where it comes from; or what this machine computes with."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def describe_machine() -> dict[str, Any]:
             "instruction_set": library.instruction_set,
             "instruction_sets": list(library.instruction_sets),
         }
-    facts = {name: fact for name, fact in machine().items() if name not in ("threads", "accelerator")}  # of torch
+    facts = {name: fact for name, fact in machine().items() if name not in ("threads", "accelerator")}  # from torch
     return facts | {
         "usable_cores": usable_cores(),
         "native": native,
@@ -84,7 +84,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def describe(path: Path, settings: ModelSettings) -> dict[str, Any]:
-    """Everything that `tuili info` tells, as one JSON document."""
+    """Everything that `tuili info` reports, as one JSON document."""
     import json
     from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""How `tuili info` shows a lineage and learnt numbers, of Tuili's own and of imported models."""
+"""How `tuili info` shows a lineage and learnt integer formats, of Tuili's own and of imported models."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 
 _ELSEWHERE = ("overrides", "seed")
-"""Settings that are told in another place."""
+"""Settings that are shown elsewhere."""
 
 
 def describe_recorded(path: Path) -> dict[str, Any]:
-    """The hash of the model in a folder, its lineage, and whether the folder is as that records it; if not, what is
-    not, as a model is refused with it that is opened."""
+    """A folder's model hash and lineage, and whether the folder matches the lineage. If it does not, `changed` is the
+    error on opening it.
+    """
     from dataclasses import asdict
 
     from tuili.store import change_since_recorded, model_hash, read_lineage
@@ -34,7 +35,7 @@ def describe_recorded(path: Path) -> dict[str, Any]:
 
 
 def add_recorded(table: Table, facts: Mapping[str, Any]) -> None:
-    """Add rows with the hash of a model, and with what is not as its lineage records it."""
+    """Add rows with the hash of a model, and with what differs from its lineage."""
     recorded = {True: "as recorded", False: "changed since it was recorded", None: "no lineage"}[facts["as_recorded"]]
     table.add_row("hash", f"{facts['hash'][:16]} ({recorded})")
     if facts["changed"] is not None:
@@ -42,7 +43,7 @@ def add_recorded(table: Table, facts: Mapping[str, Any]) -> None:
 
 
 def show_lineage(console: Console, entries: Sequence[Mapping[str, Any]], table: Table) -> None:
-    """Draw the chain of steps that made a model, oldest first; nothing where none are recorded. table: an empty one."""
+    """Draw the chain of steps that made a model, oldest first; nothing if none are recorded. table: an empty one."""
     from tuili.eval import figures_line
 
     made: dict[str, str] = {}
@@ -67,8 +68,8 @@ def show_lineage(console: Console, entries: Sequence[Mapping[str, Any]], table: 
 
 
 def settings_line(step: str, recipe: Mapping[str, Any]) -> str:
-    """What a step's own section of its recipe sets, and how long it learnt; the rest of the recipe is in the file."""
-    section = recipe.get(step, recipe)  # of an import or an adapter there is but one section
+    """A step's own settings in its recipe, and its number of healing steps; the lineage file has the whole recipe."""
+    section = recipe.get(step, recipe)  # an import or an adapter has only one section
     if not isinstance(section, Mapping):
         return ""
     told: dict[str, Any] = {name: value for name, value in section.items() if isinstance(value, str | int | float)}
@@ -82,17 +83,17 @@ def settings_line(step: str, recipe: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """As a recipe would say it."""
+    """The value as a recipe spells it."""
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def whole_numbers(quantization: Mapping[str, Any]) -> str:
-    """Those that a configuration says a model has learnt."""
+    """The integer formats that a model has learnt, according to its configuration."""
     return str(quantization.get("numbers", "int8")) + (", keys and values int8" if quantization.get("cache") else "")
 
 
 def _parent(digest: str | None, made: Mapping[str, str]) -> str:
-    """What a step started from. made: the steps before it, by the hash of what they made."""
+    """What a step started from. made: the steps before it, by the hash of their result."""
     if digest is None or not made:
         return f"parent {(digest or '–')[:8]}"
     return f"parent {digest[:8]}: {made.get(digest, 'no step that is recorded here')}"

@@ -1,4 +1,4 @@
-"""What `tuili eval` does when its options are read: it measures, and shows and writes the report.
+"""What `tuili eval` does after its options are read: measure, then show and write the report.
 
 The measuring is left to `tuili.eval`.
 """
@@ -57,7 +57,7 @@ def measure_file(model: str, settings: FileSettings, json_file: Path | None, htm
 
 
 def refuse_imported(model: str) -> None:
-    """Raise `InputError` for a model that knows nothing of the domains."""
+    """Raise `InputError` for an imported model, which does not know the domains."""
     if imported_folder(model) is not None:
         raise InputError(
             f"{model} is an imported model, and is measured on a file: give --data FILE; tuili data generate FILE "
@@ -66,7 +66,7 @@ def refuse_imported(model: str) -> None:
 
 
 def _check_places(places: Sequence[Path]) -> None:
-    """Raise `InputError` where one of these files cannot be written, or would be written twice."""
+    """Raise `InputError` if one of these files cannot be written, or would be written twice."""
     from tuili.files import check_file_place, is_special
 
     for number, path in enumerate(places):
@@ -82,12 +82,12 @@ def _write(
     exits: Sequence[int],
     log: Sequence[Mapping[str, float]] = (),
 ) -> None:
-    """Write a report where that is asked for."""
+    """Write the report to each given file."""
     if json_file:
         from tuili.eval import write_json
 
         write_json(json_file, report)
     if html_file:
-        from tuili.eval import write_html  # which imports what draws
+        from tuili.eval import write_html  # which imports the plotting code
 
         write_html(html_file, report, f"Evaluation of {report['model']}", exits, log)

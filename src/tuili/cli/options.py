@@ -1,4 +1,4 @@
-"""What several verbs share: options, the parsing of depths, lists and folders, an early look at a model's folder, the
+"""What several verbs share: options, the parsing of depths, lists and folders, early checks of a model's folder, the
 console that results are printed on, and a progress bar on stderr.
 """
 
@@ -96,14 +96,14 @@ FormOption = Annotated[
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 MAX_DIGITS = 9
-"""Digits of a number on the command line; Python itself refuses to read a number of thousands of digits."""
+"""Most digits of a number on the command line; Python itself refuses to parse a number of thousands of digits."""
 
 MAX_COLUMNS = 1000
-"""Columns that no line of a table here takes."""
+"""More columns than any line of a table here takes."""
 
 
 def parse_depth(text: str) -> int | Literal["auto", "exact"]:
-    """`auto`, `exact` or a number of layers; whether the model has an exit there is checked by the model."""
+    """`auto`, `exact` or a number of layers. The model itself checks whether it has an exit there."""
     if text == "auto":
         return "auto"
     if text == "exact":
@@ -122,7 +122,7 @@ def parse_list(option: str, text: str) -> list[str]:
 
 
 def parse_domains(text: str, experts: Sequence[str] | None = None) -> Sequence[str]:
-    """The names in `a,b,c`; for `all` every domain, or of a model with such experts those that it was trained on.
+    """The names in `a,b,c`; for `all`, every domain or, given a model's experts, those that it was trained on.
 
     Raises `InputError` for one that does not exist.
     """
@@ -144,7 +144,7 @@ def parse_levels(text: str) -> list[int]:
 
 
 def check_wording(wording: str, *languages: str) -> None:
-    """Raises `InputError` for a wording or a language that does not exist."""
+    """Raise `InputError` for a wording or a language that does not exist."""
     from tuili.tasks import Language, Wording
 
     for option, text, known in (("--wording", wording, Wording), *(("--language", one, Language) for one in languages)):
@@ -153,7 +153,7 @@ def check_wording(wording: str, *languages: str) -> None:
 
 
 def learnt_languages(folder: Path) -> list[str]:
-    """The languages that the recipes of a model's training name; English where they name none."""
+    """The languages named in the recipes of a model's training; English if they name none."""
     from tuili.store import read_lineage
     from tuili.tasks import Language
 
@@ -162,7 +162,7 @@ def learnt_languages(folder: Path) -> list[str]:
 
 
 def parse_numbers(option: str, text: str) -> list[int]:
-    """The numbers in `1,2`. Raises `InputError` for anything that is no number, and for a repeated one."""
+    """The numbers in `1,2`. Raises `InputError` for anything that is not a number, and for a repeated one."""
     names = parse_list(option, text)
     if not all(name.isascii() and name.isdigit() and len(name) <= MAX_DIGITS for name in names):
         raise InputError(f"{option} {text[:40]!r}: give numbers separated by commas, as in 1,2")
@@ -170,16 +170,16 @@ def parse_numbers(option: str, text: str) -> list[int]:
 
 
 def parse_folder(option: str, text: str) -> Path:
-    """The folder of that name. Raises `InputError` for no name, which would be the working folder."""
+    """The folder of that name. Raises `InputError` for an empty name, which would mean the working folder."""
     if not text:
         raise InputError(f"{option} is empty: name a folder")
     return Path(text)
 
 
 def find_model(name: str) -> tuple[Path, ModelSettings]:
-    """The folder of a model and its configuration, without torch, whose import takes seconds.
+    """The folder and configuration of one of Tuili's own models, without importing torch, which takes seconds.
 
-    A verb that loads a model calls it first. Raises `ModelFolderError` where there is no sound model folder.
+    Raises `ModelFolderError` if there is no sound folder of such a model.
     """
     from tuili.store import CONFIG_FIELDS, check_files, check_size, count_parameters, read_settings, resolve_model
 
@@ -191,9 +191,9 @@ def find_model(name: str) -> tuple[Path, ModelSettings]:
 
 
 def check_model(name: str) -> None:
-    """Refuse what is no sound folder of a model that can be asked, Tuili's own or an imported one, before it is loaded.
+    """Check the folder of a model that can be asked, Tuili's own or an imported one, before it is loaded.
 
-    Raises `ModelFolderError`.
+    Raises `ModelFolderError` if it is not sound.
     """
     from tuili.store import check_model_folder
 
@@ -201,7 +201,7 @@ def check_model(name: str) -> None:
 
 
 def imported_folder(name: str) -> Path | None:
-    """The folder of that name where it holds an imported model; None for another. Raises as `check_model`."""
+    """The folder of that name if it contains an imported model, else None. Raises what `check_model` raises."""
     from tuili.store import IMPORTED_TYPES, check_model_folder, model_type
 
     path = check_model_folder(name)
@@ -209,9 +209,8 @@ def imported_folder(name: str) -> Path | None:
 
 
 def load_for(name: str, runner: RunnerName, device: DeviceName, numbers: Numbers) -> LoadedModel:
-    """A model in memory, for a verb that looks into it. Where torch is to run it, it is loaded in these numbers; our
-    own runner makes them of any. Raises `InputError` for a GPU that torch does not see, or whose memory is
-    too small.
+    """Load a model for a verb that inspects it: in bf16 if torch is to run it in bf16, else in fp32. Our own runner
+    converts the weights itself. Raises `InputError` for a GPU that torch does not see, or whose memory is too small.
     """
     import torch
     from torch import nn
@@ -224,12 +223,12 @@ def load_for(name: str, runner: RunnerName, device: DeviceName, numbers: Numbers
     by_torch = runner == "torch" or (runner == "auto" and (device != "cpu" or default_choice().runner == "torch"))
     loaded = load_model(name, torch.bfloat16 if by_torch and numbers == "bf16" else torch.float32)
     with noticing_full_gpu("use --device cpu"):
-        nn.Module.to(loaded.model, device)  # the library's own `to` has another type
+        nn.Module.to(loaded.model, device)  # transformers' own `to` has another type
     return loaded
 
 
 def check_data(path: Path, form: Literal["auto"] | QuestionForm = "auto") -> None:
-    """Raise `RecordError` for the first line of a data file that is no question, before a model is loaded."""
+    """Raise `RecordError` for the first line of a data file that is not a question, before a model is loaded."""
     from collections import deque
 
     from tuili.data import read_questions
@@ -239,17 +238,17 @@ def check_data(path: Path, form: Literal["auto"] | QuestionForm = "auto") -> Non
 
 
 def refuse_special(path: Path | None) -> None:
-    """Raise `InputError` for a pipe or a device, where a file is read more than once."""
+    """Raise `InputError` for a pipe or a device, because the file is read more than once."""
     from tuili.files import is_special
 
-    if path is None or not os.path.lexists(path):  # as too long a name is
+    if path is None or not os.path.lexists(path):  # also if its name is too long
         return
     if is_special(path) and not path.is_dir():
         raise InputError(f"{path} is a pipe or a device, and is read more than once: give a file")
 
 
 def result_console() -> Console:
-    """The console on stdout: as wide as the terminal, or, where there is none, as wide as the longest line."""
+    """The console on stdout: as wide as the terminal, or `MAX_COLUMNS` wide if there is none."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -260,10 +259,9 @@ def result_console() -> Console:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on stderr, with one line for each thing that is being done.
+    """A progress bar on stderr, with one line per task.
 
-    Yields the function to report progress with: what is being done, how many parts are finished, and how many there
-    are.
+    Yields the function that reports progress: the task, the number of finished parts, and the number of all parts.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

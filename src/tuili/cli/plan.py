@@ -1,5 +1,6 @@
-"""`tuili plan`: what a compression, or a training by expert parallelism, would take, for a network that nobody has to
-have. The work is left to `tuili.planning`, how a plan is shown to `planned` and `planned_experts`."""
+"""`tuili plan`: what a compression, or training with expert parallelism, would take, from a network's shape alone. The
+work is left to `tuili.planning`, and showing a plan to `planned` and `planned_experts`.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ FromOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveryOptions:
-    """What all verbs are told of the recovery."""
+    """Options for the recovery, which all verbs but `train` share."""
 
     curve: Annotated[
         Path | None,
@@ -44,7 +45,7 @@ class RecoveryOptions:
 
     @property
     def settings(self) -> RecoverySettings:
-        """Raises `InputError` for values that cannot be."""
+        """Raises `InputError` for invalid values."""
         from tuili.planning import RecoverySettings
 
         return RecoverySettings(self.curve, self.divergence, self.tokens, self.tokens_per_second)

@@ -48,7 +48,7 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
-    """A plan as JSON can hold it."""
+    """A plan as one JSON document."""
     from tuili.planning import matrix_kinds
 
     shape, document = plan.model.shape, asdict(plan)
@@ -112,7 +112,7 @@ def _show_recovery(console: Console, plan: Plan) -> None:
 
 
 def show_table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table, of which all columns but the first are numbers."""
+    """Print a table with all columns but the first aligned right."""
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
@@ -129,7 +129,7 @@ def _ranks(bounds: tuple[Rank, Rank]) -> str:
 
 
 def told_bytes(count: int) -> str:
-    """Bytes for readers: 17.7 MB."""
+    """A number of bytes for readers, such as 17.7 MB."""
     rounded = float(f"{count:.3g}")
     units = ((1e18, "EB"), (1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
     unit, name = next(((size, name) for size, name in units if rounded >= size), (1.0, "bytes"))

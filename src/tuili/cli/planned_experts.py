@@ -38,13 +38,13 @@ def show_experts(plan: ExpertPlan, name: str, as_json: bool) -> None:
 
 
 def experts_document(plan: ExpertPlan) -> dict[str, Any]:
-    """A plan as JSON can hold it."""
+    """A plan as one JSON document."""
     holdings = [asdict(holding) | {"experts": list(holding.experts)} for holding in plan.holdings]
     return asdict(plan) | {"holdings": holdings}
 
 
 def _rows(plan: ExpertPlan) -> Iterator[tuple[str, ...]]:
-    """A row for all that hold the same experts, with the most that one of them holds."""
+    """One row for the processes with the same experts, with the parameters and memory of the largest of them."""
     ordered = sorted(plan.holdings, key=lambda one: (one.experts[0], one.rank))
     for experts, alike in groupby(ordered, key=lambda one: one.experts):
         group = list(alike)

@@ -1,4 +1,4 @@
-"""What `tuili info` tells of the verifier and the promises of any model, Tuili's own or imported."""
+"""What `tuili info` shows of the verifier and the promises of any model, Tuili's own or imported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def verifier_figures(path: Path) -> dict[str, float] | None:
-    """The figures of the verifier in a model's folder; None where it has none."""
+    """The figures of the verifier in a model's folder; None if it has none."""
     from tuili.store import read_verifier_file
 
     verifier = read_verifier_file(path)
@@ -20,7 +20,7 @@ def verifier_figures(path: Path) -> dict[str, float] | None:
 
 
 def promises(path: Path, threshold: float) -> dict[str, Any]:
-    """The promises that a model can be asked for, or why there are none."""
+    """The promises that can be requested of a model, or why there are none."""
     from tuili.engine import valid_calibration
 
     calibration, reason = valid_calibration(path, threshold)
@@ -33,7 +33,7 @@ def promises(path: Path, threshold: float) -> dict[str, Any]:
 
 
 def show_promises(console: Console, facts: dict[str, Any], grid: Table) -> None:
-    """Print what `promises` has found. grid: an empty table of two columns."""
+    """Print the result of `promises`. grid: an empty table of two columns."""
     if facts["promises_nothing"]:
         console.print(f"\nnothing is promised: {facts['promises_nothing']}")
     if facts["promises"]:

@@ -1,4 +1,4 @@
-"""`tuili data teach-quality`: a classifier of quality from one's own labelled documents.
+"""`tuili data teach-quality`: teach a quality classifier from the user's own labelled documents.
 
 The work is left to `tuili.data.pipeline`; the filter that uses the classifier is called in `documents`.
 """
@@ -14,7 +14,7 @@ import typer
 from tuili.cli.documents import WorkersOption, build_progress, inputs_of, refusals_told, worker_count
 
 HELD_BACK = 10
-"""One in so many documents is not learnt from, and tells how good the classifier is."""
+"""One in this many documents is not learnt from, but used to measure the classifier."""
 
 
 def teach_quality(
@@ -50,7 +50,7 @@ def teach_quality(
 
 
 def _read(paths: list[Path], workers: int) -> Iterator[tuple[str, str]]:
-    """Texts, and where they come from: what their metadata have as `source`, if that is a text.
+    """Texts and their sources: the `source` of their metadata, if it is a string.
 
     Prints what was refused.
     """

@@ -1,4 +1,4 @@
-"""`tuili data import` and `multiply`: records made of a file of questions. The work is left to `tuili.data`."""
+"""`tuili data import` and `multiply`: make records from a file of questions. The work is left to `tuili.data`."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def multiply(
 
 
 def _write(out: Path, records: Iterable[Record]) -> int:
-    """Write records, and return their number; no file where there are none."""
+    """Write records, and return their number; write no file if there are none."""
     from tuili.data import write_records
 
     left = iter(records)
@@ -84,7 +84,7 @@ def _write(out: Path, records: Iterable[Record]) -> int:
 
 
 def _check_place(out: Path, *read: Path) -> None:
-    """Raise `InputError` where a file cannot be written, or would replace what is read."""
+    """Raise `InputError` if `out` cannot be written, or would replace a file that is read."""
     from tuili.files import check_file_place, is_special
 
     check_file_place(out)

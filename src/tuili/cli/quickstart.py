@@ -124,7 +124,7 @@ def run(
 
 
 def _seconds_by_part(moments: list[float], outcome: TrainingResult) -> dict[str, float]:
-    """Where the time went, from the moments between the parts; sessions before this one count with their training."""
+    """Where the time went, from the moments between the parts. Earlier sessions count as training."""
     start, train, evaluate, ask = (after - before for before, after in pairwise(moments))
     parts = {
         "start of the program": start,
@@ -137,9 +137,9 @@ def _seconds_by_part(moments: list[float], outcome: TrainingResult) -> dict[str,
 
 
 def _further_questions(settings: EvalSettings) -> list[Problem]:
-    """Questions of the hardest level that are in neither the training nor the evaluation, the domains taking turns.
+    """Questions of the hardest level, from each domain in turn, that are in neither the training nor the evaluation.
 
-    Raises `InputError` where a domain has too few different prompts for the evaluation or for these.
+    Raises `InputError` if a domain has too few different prompts for the evaluation and these questions.
     """
     from tuili.tasks import unseen_problems
 
@@ -203,13 +203,13 @@ def _write(
 
 
 def _as_called() -> str:
-    """This program as a shell in the working directory runs it."""
+    """The command by which a shell in the working directory runs this program."""
     program = Path(sys.argv[0])
     return _for_shell(program) if program.name == "tuili" else f"{_for_shell(Path(sys.executable))} -m tuili"
 
 
 def _for_shell(program: Path) -> str:
-    """The name alone where the shell finds this very file by it, else the shorter one of its paths."""
+    """The name alone if the shell finds this very file by it, else the shorter of its absolute and relative path."""
     on_path = shutil.which(program.name)
     if on_path and Path(on_path).absolute() == program.absolute():
         return shlex.quote(program.name)

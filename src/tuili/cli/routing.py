@@ -1,4 +1,4 @@
-"""`tuili data route`: documents to domains, and problems in them to records.
+"""`tuili data route`: assign documents to domains, and make records from the problems in them.
 
 The work is left to `tuili.data.pipeline`.
 """

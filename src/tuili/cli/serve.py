@@ -82,7 +82,7 @@ def run(
         raise InputError(f"--allow-origin {wrong[0]}: an origin is wanted, such as https://example.org, or *")
     for model in models:
         check_model(model)
-    gc.disable()  # until models are loaded: there is nothing to collect, and looking would take a tenth of the start
+    gc.disable()  # until models are loaded: there is nothing to collect, and looking would take a tenth of startup
     from tuili.serve import (
         AlarmFiles,
         ModelRegistry,

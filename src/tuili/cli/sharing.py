@@ -1,4 +1,4 @@
-"""Options that several verbs have, written once: as the fields of a dataclass."""
+"""Options that several verbs share, defined once, as the fields of a dataclass."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 def with_options(
     parameter: str, options: type, defaults: Mapping[str, object] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a verb, in the place of its parameter, the fields of a dataclass as options, and hand it one of these.
+    """Replace a verb's parameter with the fields of a dataclass as options, and pass the verb an instance of it.
 
-    defaults: of this verb, in place of the dataclass's own.
+    defaults: those of this verb, in place of the dataclass's own.
     """
 
     def given_to(verb: Callable[..., None]) -> Callable[..., None]:

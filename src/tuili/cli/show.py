@@ -22,7 +22,7 @@ TRIAL_STYLES = {"agrees": "green", "contradicts": "red", "open": "yellow"}
 
 
 def show_answer(console: Console, answer: Answer) -> None:
-    """Print the steps, the answer and the receipt; plain text without a terminal or under NO_COLOR."""
+    """Print the steps, the answer and the receipt; in plain text without a terminal or if NO_COLOR is set."""
     from rich.text import Text
 
     if answer.receipt.read_as is not None:
@@ -113,7 +113,7 @@ def show_calibration(console: Console, calibration: Calibration) -> None:
 
 
 def show_cells(console: Console, report: Mapping[str, Any]) -> None:
-    """Print the accuracy of each domain and level, and the means; with 95% intervals where the lines have room."""
+    """Print the accuracy of each domain and level, and the means; with 95% intervals if the lines have room."""
     from rich.measure import Measurement
 
     table = _cells_table(report, intervals=True)
@@ -122,7 +122,7 @@ def show_cells(console: Console, report: Mapping[str, Any]) -> None:
 
 
 def show_scores(console: Console, report: Mapping[str, Any]) -> None:
-    """Print how much is right over all questions of a file, by which comparison, and what of the steps holds."""
+    """Print the share of right answers to a file's questions, how they were compared, and how many steps hold."""
     lines = [f"{_share(report)} right: {report['compared']}"]
     if len(report["sources"]) > 1:
         lines += [f"{_share(of)} right of {of['problems']} of {source}" for source, of in report["sources"].items()]
@@ -156,7 +156,7 @@ def _share(report: Mapping[str, Any], name: str = "accuracy") -> str:
 
 
 def show_conversations(console: Console, section: Mapping[str, Any]) -> None:
-    """Print the accuracy in conversations beside that of the same questions asked alone."""
+    """Print the accuracy in conversations, next to that of the same questions asked alone."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -180,7 +180,7 @@ def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
     from tuili.eval import cells_by_domain
 
     def shown(cell: Mapping[str, Any] | None) -> str:
-        if cell is None:  # a file of one's own may have a level in one domain alone
+        if cell is None:  # a user's file may have a level in only some domains
             return "–"
         low, high = cell["ci95"]
         return f"{cell['accuracy']:.3f}" + (f"  ({low:.2f} – {high:.2f})" if intervals else "")
@@ -199,7 +199,9 @@ def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
 
 
 def _origin(step: CheckedStep) -> str:
-    """How many layers a step's tokens used on average, and whether the checker wrote the value or the step."""
+    """How many layers a step's tokens used on average, and whether the checker wrote the value; or that the checker
+    corrected the step.
+    """
     if step.corrected:
         return " put right by the checker"
     return f"{step.depth:4.1f} layers{f' {CALCULATED}' if step.written_by == 'checker' else ''}"

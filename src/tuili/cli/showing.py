@@ -1,5 +1,5 @@
-"""`tuili data show`: records as they are trained. What is shown is left to `tuili.data.showing`, which training reads a
-file how to `tuili.train` and `tuili.posttrain`.
+"""`tuili data show`: show records as training uses them. What is shown is left to `tuili.data.showing`, and how
+training reads a file to `tuili.train` and `tuili.posttrain`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from tuili.data import showing
 
 RECIPE, TEACHING_RECIPE = "adapt", "smollm2-math"
-"""The recipes by which records are shown where none is named: of Tuili's own models, and of imported ones."""
+"""The default recipes by which records are shown: for Tuili's own models, and for imported ones."""
 SHOWN = 5
 MOST_ON_PAGE = 1000
-"""Records of a page: a token of it takes a hundred bytes, and a browser holds all of them."""
+"""Most records or rows on a page: each token takes a hundred bytes of it, and a browser keeps all of them."""
 _STYLE_OF = {**STYLES, "unsupported": "yellow", "timeout": "yellow"}
 
 
@@ -103,7 +103,7 @@ def show(
 
 
 def _feed(file: Path, model: str | None, recipe: str | None, overrides: Sequence[str]) -> showing.Feed:
-    """How the training that is meant reads the file."""
+    """How the chosen training reads the file."""
     from tuili.cli.options import imported_folder
     from tuili.config import has_section
 
@@ -139,7 +139,7 @@ def _teaching(file: Path, model: str | None, recipe: str | None, overrides: Sequ
 
 
 def _refuse_other_forms(file: Path) -> None:
-    """Raise `InputError` for a file that training does not read, where it can be made one that it does."""
+    """Raise `InputError` for a file that training does not read, but that can be converted to one that it reads."""
     from tuili.data import question_form
 
     form = question_form(file)
@@ -186,7 +186,7 @@ def _print_document(console: Console, document: showing.ShownDocument, separated
 
 
 def _line_text(line: showing.ShownLine, document: showing.ShownDocument | None, separated: bool) -> Text:
-    """A line of the terminal: a sign where tokens of it are learnt, one for the verdict, its tokens, and a remark."""
+    """A line of the terminal: a sign if some of its tokens are learnt, the verdict's mark, its tokens, and a remark."""
     from rich.text import Text
 
     from tuili.data import showing

@@ -1,4 +1,4 @@
-"""`tuili data stats` and `sample`: a look at documents, in files or in a built corpus."""
+"""`tuili data stats` and `sample`: inspect documents, in files or in a built corpus."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""`tuili train`: a recipe to a model folder. A model's training is left to `tuili.train`, a verifier's and
-the teaching of an imported model to `tuili.posttrain`.
+"""`tuili train`: make a model folder from a recipe. Training a model is left to `tuili.train`, and training a verifier
+or teaching an imported model to `tuili.posttrain`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tuili.train import Recipe
 
 OTHERS_WAIT_SECONDS = 10
-"""For the first process of a machine, before another one says what is wrong."""
+"""How long other processes wait for the first one of their machine before they report an error themselves."""
 
 
 def run(
@@ -125,11 +125,11 @@ def _launch(
     nproc: int,
     restarts: int | None,
 ) -> NoReturn:
-    """Start this command in as many processes, and end as they end."""
+    """Start this command in `nproc` processes, and exit with their exit code."""
     from tuili.train import MAX_RESTARTS, RUN_FILE, RunFolder, check_count, launch
 
     check_count(settings.train, nproc)
-    RunFolder(folder).recorded(resume)  # raises where the first process would
+    RunFolder(folder).recorded(resume)  # raises if the first process would
     command = ["-m", "tuili", "train", recipe, *overrides, "--out", str(folder), *(["--resume"] if resume else [])]
     most = MAX_RESTARTS if restarts is None else restarts
     raise SystemExit(
@@ -139,10 +139,10 @@ def _launch(
 
 @contextmanager
 def _one_by_one() -> Iterator[None]:
-    """Of the processes that were started on a machine with one command line, the first one says what is wrong with it.
+    """Let the first of a machine's processes report an error in the command line that started them all.
 
-    Its end ends the others. Where it does not, as it has not met the same, another one says what it has met. Those of
-    other machines are told.
+    When it exits, the others are ended. If it does not exit, because it has no such error, another process reports its
+    own. Processes on other machines are told of the error.
     """
     try:
         yield

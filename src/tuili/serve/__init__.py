@@ -1,6 +1,6 @@
-"""Models behind an HTTP API in OpenAI's form: `serve` is the process, `make_app` the application.
+"""Serves models over an HTTP API in OpenAI's format: `serve` runs the process, `make_app` builds the application.
 
-Answers come from `tuili.engine`; what the server adds is HTTP: routes, keys, limits, metrics, traces and a page.
+Answers come from `tuili.engine`; the server adds HTTP: routes, keys, limits, metrics, traces and a page.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""The state of alarms in files, so that a restart neither gives a revoked promise again nor forgets evidence.
+"""Stores the state of alarms in files, so that a restart neither renews a revoked promise nor forgets evidence.
 
-There is one small file for each model. It names the calibration whose alarms it keeps: those of another calibration are
-left alone. A revocation is on the disk before the answer that led to it leaves the server; other changes follow within
+Each model has one small file. The file names the calibration of its alarms; alarms of another calibration are not
+restored. A revocation is on disk before the answer that caused it leaves the server; other changes follow within
 seconds.
 """
 
@@ -23,12 +23,12 @@ from tuili.files import check_folder_place, write_durably
 
 LOG = logging.getLogger(__name__)
 VERSION = 1
-"""Of the file's format."""
+"""The version of the file format."""
 
 
 def default_state_folder() -> Path:
-    """`tuili` in the folder for states that the XDG Base Directory Specification names. It is a temporary one for a
-    user without a home.
+    """`tuili` in the state folder that the XDG Base Directory Specification names, or in the temporary folder if the
+    user has neither that nor a home.
     """
     home = Path(os.path.expanduser("~"))  # noqa: PTH111  # pathlib's raises an error where there is no home
     states = home / ".local" / "state" if home.is_absolute() else Path(tempfile.gettempdir())
@@ -36,26 +36,26 @@ def default_state_folder() -> Path:
 
 
 class AlarmFiles:
-    """The files of a folder, which is made when it is needed; without a folder nothing is kept.
+    """The files of a folder, which is created when needed. Without a folder, nothing is stored.
 
-    A model's file has a name of its own, made of the model's name and its folder. One server at a time writes it.
+    Each model has its own file, named after the model and its folder. Only one server at a time writes it.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._locks: dict[Path, TextIO] = {}
         self._kept: dict[Path, tuple[str, int]] = {}
-        """The calibration and the number of changes that each file has."""
+        """For each file, the calibration and the number of changes that it reflects."""
         self._warned: set[str] = set()
         self._turn = asyncio.Lock()
 
     def check(self) -> None:
-        """Raise `InputError` where the folder cannot be written to."""
+        """Raise `InputError` if the folder cannot be written to."""
         if self._folder is not None:
             check_folder_place(self._folder)
 
     def restore(self, model: str, path: Path, promises: Promises) -> bool:
-        """Let the alarms of a model go on from its file. Returns whether they do.
+        """Restore the alarms of a model from its file. Returns whether they were restored.
 
         Args:
             path: the model's folder.
@@ -110,7 +110,7 @@ class AlarmFiles:
         return self._folder / f"{model}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}.json"
 
     def _write(self, file: Path, content: bytes) -> bool:
-        """Write a file, unless another server does so."""
+        """Write a file, unless another server has locked it."""
         if file not in self._locks:
             file.parent.mkdir(parents=True, exist_ok=True)
             lock = file.with_suffix(".lock").open("w")

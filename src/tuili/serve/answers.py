@@ -1,4 +1,4 @@
-"""Answers and events of the engine in the form of OpenAI's API: what replies of several routes have in common."""
+"""The engine's answers and events in the format of OpenAI's API: the parts that replies of several routes share."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ from tuili.serve.schemas.replies import (
 from tuili.steps import END_THINK, THINK, NumberSource
 
 BUDGET_STOPS = {"length", "layer_steps", "deadline", "grammar"}
-"""Reasons to stop writing for which the API says `length`: the budget is spent, or the work that a form may take."""
+"""Stop reasons that the API reports as `length`: the budget is spent, or the work allowed for a grammar."""
 
 
 def finish_reason(answer: Answer, call: Calling | None = None) -> FinishReason:
-    """Why an answer ended, in OpenAI's words: `tool_calls` for calls of functions that the request did not name."""
+    """Why an answer ended, in OpenAI's terms: `tool_calls` if it calls functions that the request did not name."""
     if answer.receipt.stop in BUDGET_STOPS:
         return "length"
     return "tool_calls" if call is not None and not call.named and said(answer, call).calls else "stop"
 
 
 def said(answer: Answer, call: Calling | None) -> Said:
-    """What an answer says, by a text and by calls; an empty text where there is none."""
+    """The text and the calls of an answer. The text is empty for a refusal, and None if there are only calls."""
     if refusal(answer) is not None:
         return Said("")
     return Said(answer.answer) if call is None else call.read(answer.answer)
 
 
 def refusal(answer: Answer) -> str | None:
-    """Why no answer is given; None where one is."""
+    """Why no answer is given; None if one is given."""
     receipt = answer.receipt
     return f"{receipt.outcome}: {receipt.reason}" if receipt.outcome in (Outcome.ABSTAINED, Outcome.FAILED) else None
 
 
 def reasoning_text(answer: Answer) -> str:
-    """The steps, one a line."""
+    """The steps, one per line."""
     return "\n".join(step.text for step in answer.steps)
 
 
 def usage(answers: Iterable[Answer]) -> Usage:
-    """The tokens of all choices together. The prompt of several choices counts once, as it does at OpenAI."""
+    """The tokens of all choices together. A prompt that several choices share counts once, as with OpenAI."""
     choices = list(answers)
     read = [(answer.prompt, answer.receipt.tokens["prompt"]) for answer in choices]
     prompt = sum(tokens for _, tokens in set(read))
@@ -71,8 +71,8 @@ def usage(answers: Iterable[Answer]) -> Usage:
 
 
 def usage_of_tokens(prompt: int, reused: int, written: int, reasoning: int) -> Usage:
-    """A usage from its numbers of tokens: of the prompt, of those `reused` from an earlier request; written, and of
-    those the ones for `reasoning`.
+    """Build a usage from token counts: of the `prompt` tokens, `reused` come from an earlier request; of the `written`
+    tokens, `reasoning` are for reasoning.
     """
     return {
         "prompt_tokens": prompt,
@@ -96,7 +96,7 @@ def receipt(answer: Answer) -> ReceiptReply:
 
 
 def logprobs(answer: Answer) -> Logprobs | None:
-    """The log-probabilities of the answer's tokens; None where they were not asked for."""
+    """The log-probabilities of the answer's tokens; None if they were not requested."""
 
     def probability(data: bytes, logprob: float) -> TokenProbability:
         return {"token": data.decode(errors="replace"), "logprob": logprob, "bytes": list(data)}
@@ -120,7 +120,7 @@ def _tool_call(call: Call) -> ToolCallReply:
 
 
 def chat_message(answer: Answer, call: Calling | None) -> ChatMessage:
-    """The message with an answer, or with the calls of functions that it consists of."""
+    """The message for an answer: its text, its function calls, or both."""
     content, calls = said(answer, call)
     message: ChatMessage = {
         "role": "assistant",
@@ -159,10 +159,10 @@ def chat_completion(completion_id: str, model: str, answers: Sequence[Answer], c
 
 @dataclass
 class ReasoningText:
-    """Finds the reasoning among the tokens of one request: the text between the marks of thinking, in each attempt.
+    """Extracts the reasoning from the tokens of one request: in each attempt, the text between the marks of thinking.
 
-    text: what the attempt has written so far, marks included. sent: characters of its reasoning that were returned.
-    ended: whether the reasoning of the attempt has come to its end.
+    text: the text of the attempt so far, including marks. sent: characters of its reasoning that were returned.
+    ended: whether the reasoning of the attempt has ended.
     """
 
     attempt: int = 0
@@ -171,8 +171,8 @@ class ReasoningText:
     ended: bool = False
 
     def delta(self, event: TokenWritten) -> str:
-        """The reasoning that a token adds; see `search`. It need not search where the reasoning has begun and no mark
-        is near, and where the engine tells what is thinking.
+        """The reasoning that a token adds; see `search`. No search is needed if the engine identifies the thinking, or
+        if the reasoning has begun and no mark is near.
         """
         if event.thought is not None:
             return self._thought(event.attempt, event.thought)
@@ -187,7 +187,7 @@ class ReasoningText:
         return event.text
 
     def _thought(self, attempt: int, thought: str) -> str:
-        """What a token adds to the thinking of prose. Its first lines may be empty."""
+        """The text that a token adds to the thinking of prose. Whitespace before its first line is dropped."""
         line_break = "\n" if self.attempt and attempt != self.attempt else ""
         if attempt != self.attempt:
             self.attempt, self.sent = attempt, 0
@@ -196,8 +196,8 @@ class ReasoningText:
         return line_break + new
 
     def search(self, event: TokenWritten) -> str:
-        """The reasoning that a token adds, found in the whole text. That of a later attempt continues behind the steps
-        that were kept, and so begins on a line of its own.
+        """The reasoning that a token adds, found in the whole text. A later attempt continues after the steps that were
+        kept, so its reasoning begins on a new line.
         """
         line_break = "\n" if self.attempt and event.attempt != self.attempt else ""
         if event.attempt != self.attempt:
@@ -214,7 +214,7 @@ class ReasoningText:
 def chunk(
     completion_id: str, model: str, created: int, index: int, delta: Delta, **extras: Unpack[ChunkExtras]
 ) -> ChatChunk:
-    """A chunk of a streamed chat, about the choice with this index. created: Unix time in seconds."""
+    """A chunk of a streamed chat, for the choice with this index. created: Unix time in seconds."""
     choice: ChunkChoice = {"index": index, "delta": delta, "finish_reason": None, "logprobs": None, **extras}
     return {
         "id": completion_id,
@@ -226,7 +226,7 @@ def chunk(
 
 
 def judged_step(event: StepJudged) -> JudgedStep:
-    """A step with its verdict, as it is sent amid a stream."""
+    """A step with its verdict, as sent within a stream."""
     verdict = event.verdict
     return {
         "attempt": event.attempt,
@@ -242,5 +242,5 @@ def judged_step(event: StepJudged) -> JudgedStep:
 
 
 def number_source(source: NumberSource) -> NumberReply:
-    """Where a number comes from, as it is sent."""
+    """The source of a number, as sent to the client."""
     return {"number": source.number, "origin": source.origin, "step": source.step, "by": source.by}

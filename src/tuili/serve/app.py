@@ -1,4 +1,4 @@
-"""The application: its routes, its replies to errors, and what runs beside it from start to end."""
+"""The application: its routes, its error replies, and its background tasks."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ LOG = logging.getLogger(__name__)
 class Settings:
     """The settings of a server, apart from its models.
 
-    feedback: the file that keeps feedback, None for none, and its largest size in bytes. watch_seconds: seconds from
-    one look for new weights to the next. observe_seconds: seconds from one look at what experts
-    and attention heads did to the next. keep_seconds: seconds from one writing of alarms that have changed to the next.
-    allowed_origins: of pages in browsers that may send requests, such as `https://example.org`; `*` allows any.
+    feedback, max_feedback_bytes: the file that stores feedback, None for none, and its maximum size in bytes.
+    watch_seconds: seconds between checks for new weights. observe_seconds: seconds between observations of experts
+    and attention heads. keep_seconds: seconds between writes of changed alarms. allowed_origins: origins of browser
+    pages that may send requests, such as `https://example.org`; `*` allows any.
     """
 
     keys: Keys = field(default_factory=Keys)
@@ -55,12 +55,12 @@ class Settings:
 
 
 class Application(Starlette):
-    """The application, with its OpenAPI document, which is made when it is first asked for."""
+    """The application, with its OpenAPI document, which is built on first use."""
 
     _document: dict[str, Any] | None = None
 
     def openapi(self) -> dict[str, Any]:
-        """The document."""
+        """The OpenAPI document."""
         if self._document is None:
             from tuili.serve.schemas.openapi import openapi_document
 
@@ -71,8 +71,8 @@ class Application(Starlette):
 def make_app(
     models: ModelRegistry, settings: Settings | None = None, give_up: Callable[[], None] = lambda: None
 ) -> Application:
-    """An application that serves these models. It begins to load them when it starts, and answers probes meanwhile;
-    `give_up` is called when one of them cannot be loaded.
+    """Build an application that serves these models. It begins to load them at startup, and answers probes meanwhile.
+    `give_up` is called if one of them cannot be loaded.
     """
     settings = settings or Settings()
 
@@ -100,7 +100,7 @@ def make_app(
     app.state.kept_items = KeptItems()
     app.state.feedback = FeedbackFile(settings.feedback, settings.max_feedback_bytes)
     app.add_middleware(AccessMiddleware, keys=settings.keys, limits=settings.limits, metrics=app.state.metrics)
-    if settings.allowed_origins:  # around all else, so that a page can read errors too
+    if settings.allowed_origins:  # outermost, so that a page can read errors too
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.allowed_origins,
@@ -116,7 +116,7 @@ def make_app(
 
 
 async def _load_and_watch(models: ModelRegistry, seconds: float, give_up: Callable[[], None]) -> None:
-    """Load the models, and then load anew those that change."""
+    """Load the models, then reload those that change."""
     if await models.start():
         await models.watch(seconds)
     else:
@@ -124,7 +124,7 @@ async def _load_and_watch(models: ModelRegistry, seconds: float, give_up: Callab
 
 
 async def _sample_activity(models: ModelRegistry, metrics: Metrics, seconds: float) -> None:
-    """Count what experts and attention heads of each model did, every so many seconds."""
+    """Record the activity of each model's experts and attention heads, every `seconds` seconds."""
     while True:
         await asyncio.sleep(seconds)
         for served in models.loaded:
@@ -132,8 +132,8 @@ async def _sample_activity(models: ModelRegistry, metrics: Metrics, seconds: flo
                 if (observation := await served.observe()) is not None:
                     metrics.record_activity(served.name, observation)
             except TuiliError:
-                pass  # it has just been replaced, or has failed
-            except Exception:  # whatever it is, the other models are looked at
+                pass  # the model has just been replaced, or has failed
+            except Exception:  # whatever it is, the other models are observed
                 LOG.exception("model %s cannot be observed", served.name)
 
 
@@ -152,12 +152,12 @@ async def _on_engine_error(request: Request, error: Exception) -> JsonReply:
 
 
 async def _on_framework_error(request: Request, error: Exception) -> JsonReply:
-    """The reply to what no route takes, and to a body that is not JSON at all."""
+    """The reply to an error of the framework, such as an unknown route or method."""
     assert isinstance(error, HTTPException)
     path = request.url.path[:200]
     messages = {404: f"no such route: {request.method} {path}", 405: f"{request.method} is not for {path}"}
     message = messages.get(error.status_code, str(error.detail))
     code = {400: "invalid_json", 404: "unknown_url", 405: "method_not_allowed"}.get(error.status_code)
     reply = _error_reply(HttpError(error.status_code, message, code))
-    reply.headers.update(error.headers or {})  # with status 405, the methods that are allowed
+    reply.headers.update(error.headers or {})  # for status 405, the allowed methods
     return reply

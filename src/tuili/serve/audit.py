@@ -1,7 +1,7 @@
-"""Promised answers for judging: a random sample of those that were given since the last draw.
+"""Promised answers to be judged: a random sample of those given since the last draw.
 
-Which answers are drawn does not depend on whether they are right, which the alarm on wrong answers needs. Memory is
-bounded, and nothing is written to a disk.
+Whether an answer is drawn does not depend on whether it is right; the alarm on wrong answers needs that. Memory is
+bounded, and nothing is written to disk.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from tuili.engine import Answer, is_promised
 from tuili.serve.ids import new_id
 
 MAX_SAMPLE = 64
-"""Answers in the sample of one model."""
+"""Maximum number of answers in the sample of one model."""
 MAX_WAITING = 1024
-"""Answers that wait for a judgement; the oldest is given up for a newer one."""
+"""Maximum number of answers that wait for a judgement; the oldest is dropped for a newer one."""
 
 
 @dataclass(frozen=True)
 class AuditedAnswer:
-    """A promised answer. client: who got it, "" where everybody is the same. calibration: the hash of the calibration
-    that promised it.
+    """A promised answer. client: the client that received it, "" for one without a key. calibration: the hash of the
+    calibration on which the promise is based.
     """
 
     id: str
@@ -41,7 +41,7 @@ class _Sample:
 
 
 class Audit:
-    """The samples of all models. `chance` draws; by default nobody can foresee what."""
+    """The samples of all models. `chance` is the source of randomness; the default is unpredictable."""
 
     def __init__(self, enabled: bool = True, chance: random.Random | None = None) -> None:
         self._enabled, self._chance = enabled, chance or random.SystemRandom()
@@ -49,7 +49,7 @@ class Audit:
         self._waiting: dict[str, AuditedAnswer] = {}
 
     def offer(self, model: str, client: str, calibration: str, answer: Answer) -> None:
-        """Let an answer take part in the next draw. Answers without a promise are left out."""
+        """Enter an answer for the next draw. Answers without a promise are left out."""
         if not self._enabled or not is_promised(answer):
             return
         sample = self._samples[model]
@@ -60,7 +60,7 @@ class Audit:
             sample.answers[place : place + 1] = [audited]
 
     def draw(self, model: str, count: int) -> list[AuditedAnswer]:
-        """At most `count` answers of a model, drawn at random from those since the last draw. They wait for `take`."""
+        """Draw at most `count` answers of a model, at random from those since the last draw. They wait for `take`."""
         sample = self._samples.pop(model, _Sample())
         drawn = self._chance.sample(sample.answers, min(count, len(sample.answers)))
         self._waiting |= {audited.id: audited for audited in drawn}
@@ -69,5 +69,5 @@ class Audit:
         return drawn
 
     def take(self, audit_id: str) -> AuditedAnswer | None:
-        """An answer that waits for a judgement, once; None for an unknown one."""
+        """Remove and return an answer that waits for a judgement; None if it is unknown."""
         return self._waiting.pop(audit_id, None)

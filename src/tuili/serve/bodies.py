@@ -1,4 +1,4 @@
-"""The body of a request as one of the types in `schemas`. How long and how slow it may be is left to `request_body`."""
+"""Reads the body of a request as one of the types in `schemas`. `request_body` limits its size and duration."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Body = TypeVar("Body", bound=BaseModel)
 
 
 async def read_body(http: Request, kind: type[Body]) -> Body:
-    """The body. Raises `HttpError` for one that is not announced as JSON, is no JSON, or is not of this kind, and where
-    the client leaves before it has sent all of it.
+    """Read the body. Raises `HttpError` if it is not declared as JSON, is not JSON, or is not of this kind, or if the
+    client disconnects before it has sent the whole body.
     """
     try:
         data = await http.body()
@@ -46,5 +46,5 @@ def _decode(data: bytes) -> Any:
         return decode(data)
     except json.JSONDecodeError as error:
         raise HttpError(400, f"the body is not JSON: {error.msg}", "invalid_json") from None
-    except (ValueError, RecursionError):  # another encoding than its own, endless digits, or brackets without end
+    except (ValueError, RecursionError):  # a wrong encoding, too many digits, or too many nested brackets
         raise HttpError(400, "the body is not JSON: it cannot be read", "invalid_json") from None

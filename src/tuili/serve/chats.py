@@ -1,7 +1,7 @@
-"""Conversations for models that write prose: the messages of a request as the chat template of the model gets them.
+"""Conversations for models that write prose: the messages of a request as passed to the model's chat template.
 
-Every message is read, system messages, calls of functions and replies to them included. `engine_requests` has what
-models of steps are given instead.
+Every message is read, including system messages, function calls and the replies to them. `engine_requests` prepares
+conversations for models of steps.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from tuili.serve.schemas.messages import (
 )
 
 NAMES: Mapping[str, str] = {"developer": "system"}
-"""Roles under the names that templates know."""
+"""For roles that templates do not know, the names that they know."""
 
 
 def read_chat(
     turns: Sequence[Turn], place: str = "messages", instructions: str | None = None
 ) -> tuple[dict[str, Any], ...]:
-    """The messages that turns are, behind instructions. Items of reasoning are left out, and references to them.
+    """Convert turns to messages, after any instructions. Reasoning items and references to them are left out.
 
-    Raises `HttpError` where the last one is of the assistant, and for a reply to a call that was not made. `place` is
-    the request's field with the turns.
+    Raises `HttpError` if the last message is not from the user or a tool, and for a reply to a call that was not made.
+    `place` is the request field that contains the turns.
     """
     messages, called = list[dict[str, Any]](), set[str]()
     if instructions:
@@ -57,8 +57,8 @@ def read_chat(
 
 
 def told_in_words(messages: Sequence[dict[str, Any]], instruction: str, template: str) -> tuple[dict[str, Any], ...]:
-    """The messages with what the chat template does not tell the model itself: an instruction in the system message,
-    and calls and replies to them as text, where the template does not know them.
+    """Add to messages what the chat template does not pass to the model itself: an instruction in the system message,
+    and calls and the replies to them as text, if the template does not support them.
     """
     told = list(messages)
     if "tool_calls" not in template:
@@ -71,7 +71,7 @@ def told_in_words(messages: Sequence[dict[str, Any]], instruction: str, template
 
 
 def _as_text(message: dict[str, Any], format: CallFormat) -> dict[str, Any]:
-    """A message without calls but those in its text."""
+    """A message whose calls, or reply to a call, are written as text."""
     if message["role"] == "tool":
         return {"role": "user", "content": f"<tool_response>\n{message['content']}\n</tool_response>"}
     if "tool_calls" not in message:
@@ -83,7 +83,7 @@ def _as_text(message: dict[str, Any], format: CallFormat) -> dict[str, Any]:
 
 
 def _json(arguments: Any) -> str:
-    """The arguments of a call as text, which some clients have sent as no JSON."""
+    """The arguments of a call as text. Some clients send text that is not JSON."""
     return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
@@ -111,7 +111,7 @@ def _tool_call(call: ToolCall) -> dict[str, Any]:
 
 
 def _call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
-    """A call with its arguments as an object, which templates write as JSON; as text where they are none."""
+    """A call with parsed arguments, because templates write them as JSON; unparsed if they are not JSON."""
     try:
         given = json.loads(arguments)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The client at the other end of a request: what is done for one that leaves is given up."""
+"""Cancels the work on a request if its client disconnects."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from starlette.types import Receive
 from tuili.serve.errors import HttpError
 
 CLIENT_LEFT = 499
-"""The status of requests whose client has left, which nobody reads but the log."""
+"""The status of requests whose client has disconnected. It appears only in the log and the metrics."""
 
 
 class WhileConnected:
-    """Use it as `async with WhileConnected(receive):`. The block is cancelled when the client leaves, and then raises
-    `HttpError` with the status `CLIENT_LEFT`. receive: that of a request whose body has been read.
+    """Use it as `async with WhileConnected(receive):`. If the client disconnects, the block is cancelled and raises
+    `HttpError` with the status `CLIENT_LEFT`. receive: the `Receive` of a request whose body has been read.
     """
 
     def __init__(self, receive: Receive) -> None:

@@ -1,5 +1,5 @@
-"""How a route hands requests to a model: several together, within the caller's quotas, counted and traced, and with
-errors as HTTP has them. How requests and answers look over HTTP is left to the routes.
+"""Passes requests from a route to a model: several together, within the caller's quotas, with metrics, traces and HTTP
+errors. The format of requests and answers over HTTP is left to the routes.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from tuili.serve.served_model import ServedModel
 
 LOG = logging.getLogger(__name__)
 PROMPT_FIELDS = {"/v1/completions": "prompt", "/v1/responses": "input"}
-"""The field with the question, by path; on other paths it is `messages`."""
+"""The field that contains the question, by path; on other paths it is `messages`."""
 Batch = list[tuple[int, Event]]
-"""Events that came together, each with the index of its request."""
+"""Events that arrived together, each with the index of its request."""
 
 
 class Dispatcher:
-    """Hands requests of one caller to one model."""
+    """Passes requests of one caller to one model."""
 
     def __init__(self, served: ServedModel, http: HttpRequest, form: Form | None) -> None:
         self.served, self._http, self.form = served, http, form
@@ -44,13 +44,13 @@ class Dispatcher:
         self._audit: Audit = http.app.state.audit
         self._caller: Caller = http.state.caller
         self.prompt_tokens = 0
-        """Tokens of the prompt of the last request that was prepared."""
+        """Number of prompt tokens of the last request that was prepared."""
 
     @classmethod
     def for_model(cls, http: HttpRequest, model: str, form: Form | None = None) -> Dispatcher:
-        """The dispatcher for a request over HTTP. form: that which answers are to have, until it is set; None for text.
+        """The dispatcher for an HTTP request. form: the form of the answers, which can be set later; None for text.
 
-        Raises `HttpError` for a model that is not served.
+        Raises `HttpError` for a model that is not served, or not loaded yet.
         """
         models: ModelRegistry = http.app.state.models
         served = models.find(model)
@@ -58,8 +58,8 @@ class Dispatcher:
         return cls(served, http, form)
 
     async def answers(self, requests: Sequence[Request]) -> list[Answer]:
-        """The answers to requests that are answered together. If one is refused, so are all; if the client leaves, all
-        are cancelled. Raises `HttpError`; see `batches`.
+        """Answer requests together. If one is refused, so are all; if the client disconnects, all are cancelled.
+        Raises `HttpError`; see `batches`.
         """
         answers: dict[int, Answer] = {}
         async with WhileConnected(self._http.receive), aclosing(self.batches(requests)) as batches:
@@ -70,9 +70,9 @@ class Dispatcher:
         return [answers[index] for index in range(len(requests))]
 
     async def batches(self, requests: Sequence[Request]) -> AsyncGenerator[Batch, None]:
-        """The events of some requests as they come. Closing it cancels them.
+        """Yield the events of requests as they arrive. Closing the generator cancels the requests.
 
-        Raises `HttpError` for what the engine refuses, where a quota is spent, and where the engine ends or fails.
+        Raises `HttpError` if the engine refuses a request, if a quota is spent, and if the engine closes or fails.
         """
         http, model = self._http, self.served.name
         with self._traces.start_call(http.headers, http.url.path, model, requests, http.state.request_id) as call:
@@ -93,7 +93,7 @@ class Dispatcher:
                 self._caller.settle(sum(one.finish() for one in metrics), charged)
 
     def _charge(self, requests: Sequence[Request]) -> int:
-        """Charge the caller for some requests, and count what is refused. Returns the tokens that were charged."""
+        """Charge the caller for requests, and count a refusal. Returns the number of tokens charged."""
         try:
             for request in requests:
                 self._caller.check_priority(request.priority)
@@ -103,8 +103,8 @@ class Dispatcher:
             raise
 
     async def _of_one(self, index: int, metrics: RequestMetrics) -> AsyncGenerator[Batch, None]:
-        """The events of one request; raises the `HttpError` that ends it. A request that meets a model as it is being
-        replaced goes to the new one.
+        """Yield the events of one request. Raises the `HttpError` that ends it. If the model is being replaced, the
+        request goes to the new one.
         """
         try:
             while True:
@@ -131,7 +131,7 @@ class Dispatcher:
             raise http_error from error
 
     def _http_error(self, error: Exception) -> HttpError:
-        """What the client gets for an error."""
+        """The error that the client receives."""
         if isinstance(error, HttpError):
             return error
         if isinstance(error, TuiliError):
@@ -141,7 +141,7 @@ class Dispatcher:
 
 
 def _ended_by_server(answer: Answer) -> HttpError | None:
-    """The error that an answer is which is none: the server's end has cancelled it, or it has failed."""
+    """The error to raise for an answer that failed or that the server's shutdown cancelled; None for any other."""
     if answer.receipt.outcome is Outcome.CANCELLED:
         return HttpError(503, "the server is shutting down", "shutting_down", retry_after=5)
     if answer.receipt.outcome is Outcome.FAILED:

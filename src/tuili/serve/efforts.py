@@ -1,4 +1,4 @@
-"""Efforts: names of budgets, as OpenAI's API has them in `reasoning_effort`. The engine checks the limits."""
+"""Efforts: named budgets, as in `reasoning_effort` of OpenAI's API. The engine checks the limits."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ EFFORT_BUDGETS: Mapping[Effort, Mapping[str, int]] = {
     "high": {"max_steps": 4, "max_tokens": 800},
     "xhigh": {"max_steps": 8, "max_tokens": 1600},
 }
-"""Reasoning attempts, and tokens of all attempts together. With `none` a model of steps reasons as well, for it answers
-by steps alone; an imported model whose template can do so leaves its thinking out."""
+"""Reasoning attempts, and tokens of all attempts together. With `none`, a model of steps still reasons, because it
+answers only by steps; an imported model skips its thinking if its template supports that."""
 
 
 def effort_limits(effort: Effort, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The limits of an effort's budget, where those that are given, if they are not None, replace single ones."""
+    """The limits of an effort's budget. Values in `given` that are not None replace single limits."""
     limits: dict[str, Any] = dict(EFFORT_BUDGETS[effort])
     replacing = {name: value for name, value in given.items() if value is not None}
     if "max_attempts" in replacing:  # another name of max_steps

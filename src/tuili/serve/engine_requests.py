@@ -1,4 +1,4 @@
-"""From the body of a request to what the engine is asked: budget, sampling, seeds, and the question of a conversation.
+"""Converts the body of a request for the engine: budget, sampling, seeds, and the question of a conversation.
 
 `reasoning_effort` names a budget, and the field `budget` changes single limits of it: see `efforts`.
 """
@@ -21,13 +21,13 @@ from tuili.store import Conversation
 
 DEFAULT_EFFORT: Effort = "medium"
 FORM_TOKENS = 2000
-"""Tokens of an answer in a form that a model writes itself, where no limit is given: a part of one is of no use."""
+"""Token limit of an answer in a form that a model writes itself, if no limit or effort is given: a part is useless."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the model is given of a conversation, and what not. messages: all of them, for a model that writes prose.
-    thinks: whether it may think before. form: that of what it is to write.
+    """What the model receives of a conversation, and what it does not. messages: all of them, for a model that writes
+    prose. thinks: whether it may think before it answers. form: the form of its answer.
     """
 
     prompt: str
@@ -38,7 +38,7 @@ class Asked:
     form: WrittenForm | None = None
 
     def request(self, budget: Budget, sampling: Sampling, body: GenerationRequest) -> Request:
-        """The engine's request for it."""
+        """Build the engine's request."""
         return Request(
             self.prompt,
             budget,
@@ -58,11 +58,11 @@ class Asked:
 def budget_for(
     effort: Effort | None, max_tokens: int | None, limits: Mapping[str, Any], form: WrittenForm | None = None
 ) -> Budget:
-    """The budget of an effort. `max_tokens` replaces its limit of tokens; `limits`, where not None, replace any.
+    """The budget of an effort. `max_tokens` replaces its token limit; values in `limits` that are not None replace any.
 
     Args:
-        form: that of what is to be written.
-    Raises `InputError` that names the field and says what would be right.
+        form: the form of the answer.
+    Raises an `InputError` that names the field and says what is valid.
     """
     if max_tokens is None and form is not None and effort is None:
         max_tokens = FORM_TOKENS
@@ -71,12 +71,12 @@ def budget_for(
 
 
 def _budget_field(name: str) -> str:
-    """The name that a limit of the budget has in a request."""
+    """The name of a budget limit in a request."""
     return "max_completion_tokens" if name == "max_tokens" else f"budget.{name}"
 
 
 def sampling_for(body: GenerationRequest, stop: StopTexts) -> Sampling:
-    """How the tokens of an answer are drawn. Raises `InputError` that names the field."""
+    """How the tokens of an answer are sampled. Raises an `InputError` that names the field."""
     stop_texts = (stop,) if isinstance(stop, str) else tuple(stop or ())
     values: dict[str, Any] = {
         "temperature": body.temperature,
@@ -108,11 +108,11 @@ def with_seeds(request: Request, count: int) -> list[Request]:
 def read_conversation(
     messages: Sequence[Message | ReasoningInput], kind: Conversation, place: str = "messages", first: int = 0
 ) -> Asked:
-    """What a model of this kind is asked by a conversation.
+    """What a conversation asks a model of this kind.
 
-    Raises `HttpError` where the last message is not of the user, and for an order of messages that the model does not
-    know. It names the message by `place`, the request's field with the messages, and its number, where the first
-    message has the number `first`.
+    Raises `HttpError` if the last message is not from the user, and for an order of messages that the model does not
+    know. The latter error names the message by `place`, the request field that contains the messages, and by its
+    number, counted from `first`.
     """
     last = next((message for message in reversed(messages) if isinstance(message, Message)), None)
     if last is None or last.role != "user":

@@ -1,4 +1,4 @@
-"""Errors in the form of OpenAI's API: what an error of the engine, or of reading a body, becomes over HTTP."""
+"""Errors in the format of OpenAI's API: converts errors of the engine, and of reading a body, to HTTP errors."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from tuili.serve.schemas.fields import UNSUPPORTED
 from tuili.serve.schemas.replies import Error, ErrorType
 
 ENGINE_FIELDS = {"depth", "max_completion_tokens", *Sampling.model_fields}
-"""Fields outside the budget that messages of the engine may begin with."""
+"""Fields outside the budget with which the engine's error messages may begin."""
 ERROR_TYPES: Mapping[int, ErrorType] = {
     401: "authentication_error",
     403: "permission_error",
     429: "rate_limit_error",
 }
-"""The type of an error by its status, where it is not one of all client errors or of all server errors."""
+"""The type of an error by its status, unless it has the general type of client errors or of server errors."""
 
 
 @dataclass
 class HttpError(Exception):
     """An error with a status, and with a body of the form `{"error": {"message", "type", "param", "code"}}`.
 
-    param: the field that is wrong. retry_after: seconds, sent as a header; None where asking again does not help.
+    param: the invalid field. retry_after: seconds, sent as a header; None if retrying does not help.
     """
 
     status: int
@@ -51,7 +51,7 @@ class HttpError(Exception):
 
 
 def from_engine_error(error: TuiliError, prompt_field: str = "messages") -> HttpError:
-    """What an error of the engine becomes. `prompt_field`: the request's field that has the question."""
+    """Convert an error of the engine. `prompt_field`: the request field that contains the question."""
     message = str(error)
     if isinstance(error, Overloaded):
         return HttpError(429, message, "overloaded", retry_after=error.retry_after)
@@ -68,7 +68,7 @@ def from_engine_error(error: TuiliError, prompt_field: str = "messages") -> Http
 
 
 def _leading_field(message: str) -> str | None:
-    """The field that a message begins with, by its name in a request; None where it begins with none."""
+    """The field with which a message begins, by its name in a request; None if it begins with none."""
     word = message.partition(" ")[0].rstrip(":")
     if word in Budget.model_fields:
         return f"budget.{word}"
@@ -76,8 +76,8 @@ def _leading_field(message: str) -> str | None:
 
 
 def from_validation_errors(errors: Sequence[Any], body: Any) -> HttpError:
-    """The first thing that is wrong with a body, in one line. Where the body may have one of several forms, the error
-    is that of the form that fits furthest into the body.
+    """Report the first error in a body, in one line. If the body may have one of several forms, the error is that of
+    the form that matches furthest into the body.
     """
     first = max(errors, key=lambda error: len(error["loc"]) if error["loc"][:2] == errors[0]["loc"][:2] else 0)
     param = _param(first, body)
@@ -88,14 +88,14 @@ def from_validation_errors(errors: Sequence[Any], body: Any) -> HttpError:
         return HttpError(400, f"{param}: {message}", "unsupported_parameter", param)
     if first["type"] == "json_invalid":
         return HttpError(400, f"the body is not JSON: {first.get('ctx', {}).get('error', message)}", "invalid_json")
-    if param is None and isinstance(body, dict):  # a rule between fields: its message begins with one of them
+    if param is None and isinstance(body, dict):  # a rule about several fields: its message begins with one of them
         word = message.partition(" ")[0].rstrip(":")
         return HttpError(400, message, "invalid_value", word if word in body else None)
     return HttpError(400, f"{param}: {message}" if param else message, "invalid_value", param)
 
 
 def _param(error: Any, body: Any) -> str | None:
-    """The place in the body that an error is about, such as `messages.0.role`. pydantic mixes names of types into its
+    """The place in the body to which an error refers, such as `messages.0.role`. pydantic includes type names in its
     places; they are left out.
     """
     path: list[str] = []

@@ -1,4 +1,4 @@
-"""Random ids that nobody can foresee. The system is asked for many at a time: each call of it may have to wait for the
+"""Unpredictable random ids. One system call draws many of them, because each call may have to wait for the
 interpreter's lock.
 """
 
@@ -12,7 +12,7 @@ _drawn: list[str] = []
 
 
 def new_id() -> str:
-    """32 hexadecimal digits."""
+    """A new id of 32 hexadecimal digits."""
     while True:
         try:
             return _drawn.pop()

@@ -1,4 +1,4 @@
-"""JSON as bytes, by a fast library. Every value is written and read as `json` would, its slow twin."""
+"""JSON as bytes, by a fast library. Values are encoded and decoded as by the slower `json`, except as noted below."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 encode = msgspec.json.Encoder().encode
-"""The JSON of plain values, in UTF-8 and without spaces. Numbers that JSON does not have become null."""
+"""Encodes plain values as JSON, in UTF-8 and without spaces. Numbers that JSON cannot represent become null."""
 _decode = msgspec.json.Decoder().decode
 
 
 def decode(data: bytes) -> Any:
-    """The value of some JSON. What the fast library refuses is left to `json`, which takes more: other encodings, and
+    """Decode JSON. Input that the fast library refuses is passed to `json`, which accepts more: other encodings, and
     numbers out of range. Raises what `json.loads` raises.
     """
     try:

@@ -1,6 +1,6 @@
-"""The answers of responses, kept in memory for a while, so that clients can refer to them.
+"""Keeps the answers of responses in memory for a while, so that clients can refer to them.
 
-Some clients send an earlier answer as a reference to it, because OpenAI stores answers. Nothing is written to a disk.
+Some clients send a reference in place of an earlier answer, because OpenAI stores answers. Nothing is written to disk.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from tuili.serve.schemas.messages import FunctionCallInput, ItemReference, Messa
 
 MAX_BYTES = 16 * 2**20
 ITEM_BYTES = 512
-"""What an item takes beside its JSON, about."""
+"""Approximate memory of an item in addition to its JSON."""
 _ANSWER: TypeAdapter[MessageInput | FunctionCallInput] = TypeAdapter(MessageInput | FunctionCallInput)
 
 
 class KeptItems:
-    """The newest answers of each client, by their ids. Where `max_bytes` are full, those go that were longest not used.
+    """The newest answers of all clients, by id. If they exceed `max_bytes`, the least recently used ones are dropped.
 
-    A client finds its own items alone.
+    A client finds only its own items.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
@@ -42,21 +42,21 @@ class KeptItems:
             self._bytes -= ITEM_BYTES + len(oldest)
 
     def find(self, client: str, name: str) -> MessageInput | FunctionCallInput | None:
-        """The answer with this id; None where it is not kept, or is another client's."""
+        """The answer with this id; None if it is not kept, or belongs to another client."""
         if (text := self._items.get((client, name))) is None:
             return None
         self._items.move_to_end((client, name))
         return _ANSWER.validate_json(text)
 
     def put_in(self, client: str, turns: Sequence[Turn]) -> list[Turn]:
-        """The same turns with answers in place of references to them, as far as they are kept."""
+        """The same turns, with references replaced by the answers, as far as these are kept."""
         return [(self.find(client, turn.id) or turn) if isinstance(turn, ItemReference) else turn for turn in turns]
 
 
 def check_all_found(turns: Sequence[object]) -> None:
-    """Raise `HttpError` for the first reference that is left in the input of a response.
+    """Raise `HttpError` for the first reference that remains in the input of a response.
 
-    References to items of reasoning may be left, since these are not read again.
+    References to reasoning items may remain, since these are not read again.
     """
     for number, turn in enumerate(turns):
         if isinstance(turn, ItemReference) and not turn.id.startswith("rs_"):

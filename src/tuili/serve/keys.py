@@ -1,8 +1,8 @@
-"""API keys, known by their hashes, with quotas of requests and tokens a minute.
+"""API keys, stored as hashes, with quotas of requests and tokens per minute.
 
-A keys file has one JSON object a line: `{"name": "team-a", "sha256": "…", "requests_per_minute": 60,
-"tokens_per_minute": 20000, "max_priority": 10, "role": "user"}`; all but name and hash may be left out. `tuili serve
---new-key NAME` makes a line. Keys are random, so a plain hash keeps them well enough: there is nothing to guess.
+A keys file has one JSON object per line: `{"name": "team-a", "sha256": "…", "requests_per_minute": 60,
+"tokens_per_minute": 20000, "max_priority": 10, "role": "user"}`; all but name and hash are optional. `tuili serve
+--new-key NAME` creates a line. Keys are random, so a plain hash protects them well enough: they cannot be guessed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tuili.serve.errors import HttpError
 KEY_PREFIX = "sk-tuili-"
 MINUTE_SECONDS = 60.0
 MAX_PRIORITY = 0
-"""The highest priority of requests whose key has no `max_priority`."""
+"""The default for the highest priority of requests whose key has no `max_priority`."""
 ANONYMOUS = "anonymous"
 
 
@@ -44,8 +44,8 @@ class Key(BaseModel):
 
 @dataclass
 class QuotaBucket:
-    """A quota kept by the token bucket algorithm: it fills up steadily, by `per_minute`, which is also the most that it
-    holds. Its level may fall below 0, for what a request will cost is not known when it begins. `clock` tells seconds.
+    """A quota enforced by the token bucket algorithm. It refills steadily by `per_minute`, which is also its capacity.
+    Its level may fall below 0, because the cost of a request is not known when it begins. `clock` returns seconds.
     """
 
     per_minute: float
@@ -57,21 +57,21 @@ class QuotaBucket:
         self.level, self.filled_at = self.per_minute, self.clock()
 
     def wait_seconds(self, amount: float) -> float:
-        """Seconds until `amount` may be taken; 0 where it may be taken now."""
+        """Seconds until `amount` may be taken; 0 if it may be taken now."""
         now = self.clock()
         self.level = min(self.per_minute, self.level + (now - self.filled_at) * self.per_minute / MINUTE_SECONDS)
         self.filled_at = now
         return max(0.0, (min(amount, self.per_minute) - self.level) * MINUTE_SECONDS / self.per_minute)
 
     def take(self, amount: float) -> None:
-        """Take `amount`, whether or not the bucket holds so much."""
+        """Take `amount`, even if the bucket contains less."""
         self.level -= amount
 
 
 @dataclass
 class Caller:
-    """Who sends requests, with what is left of the quotas; None is no quota. On a server without keys everybody is the
-    same caller.
+    """A sender of requests, with its remaining quotas; None means no quota. On a server without keys, all senders are
+    the same caller.
     """
 
     name: str = ANONYMOUS
@@ -83,16 +83,16 @@ class Caller:
     operator: bool = False
 
     def check_priority(self, priority: int) -> None:
-        """Raise `HttpError` for a higher priority than the caller's requests may have."""
+        """Raise `HttpError` for a priority above the caller's maximum."""
         if priority > self.max_priority:
             message = f"priority = {priority}: {self.name} may give a request {self.max_priority} at most"
             raise HttpError(400, message, "invalid_value", "priority")
 
     def charge(self, requests: int = 1, tokens: int = 0) -> int:
-        """Charge requests, and the tokens that they may write, before they are answered: otherwise many requests at the
-        same time could all pass on one small rest.
+        """Charge requests, and the tokens that they may write, before they are answered. Otherwise, many concurrent
+        requests could all pass on the same small remainder.
 
-        Returns the tokens that were charged, a minute's worth at most. Raises `HttpError` where a quota is spent.
+        Returns the number of tokens charged, at most a minute's quota. Raises `HttpError` if a quota is spent.
         """
         if self.tokens is not None:
             tokens = min(tokens, int(self.tokens.per_minute))
@@ -109,7 +109,7 @@ class Caller:
         return tokens
 
     def settle(self, used: int, charged: int) -> None:
-        """Charge the tokens that were read and written (`used`) in place of those that were `charged` beforehand."""
+        """Charge the tokens that were read and written (`used`) instead of those that were `charged` in advance."""
         if self.tokens is not None:
             self.tokens.take(used - charged)
 
@@ -118,10 +118,10 @@ class Keys:
     """The keys of a server. Without any, nobody needs a key.
 
     Args:
-        clock: tells seconds.
-        operators: further keys, of operators, which do not make others need one.
-        max_priority: the highest priority of requests whose key does not have another one, or that have no key.
-    Raises `InputError` where two keys are alike.
+        clock: returns seconds.
+        operators: additional keys, for operators, which do not make keys required for others.
+        max_priority: the highest priority of requests without a key, or whose key has no other maximum.
+    Raises `InputError` if two keys have the same name or hash.
     """
 
     def __init__(
@@ -158,8 +158,8 @@ class Keys:
         return any(caller.operator for _, caller in self._callers)
 
     def authenticate(self, authorization: str = "", api_key: str = "") -> Caller:
-        """Who sent these headers, `Authorization` and `X-Api-Key`: the first of them that has a known key tells. Raises
-        `HttpError` where none has, if keys are needed.
+        """The caller that sent these headers, by the first of `Authorization` and `X-Api-Key` with a known key.
+        Raises `HttpError` if neither does and keys are required.
         """
         scheme, _, secret = authorization.partition(" ")
         for given in (secret.strip() if scheme.lower() == "bearer" else "", api_key):
@@ -172,8 +172,8 @@ class Keys:
         raise HttpError(401, message, "invalid_api_key")
 
     def _known(self, secret: str) -> Caller | None:
-        """Whose key it is. It is compared with every known key, each in constant time, so that the time taken tells
-        nothing.
+        """The caller with this key. The key is compared with every known key, each in constant time, so that the time
+        taken reveals nothing.
         """
         digest, match = hashlib.sha256(secret.encode()).hexdigest(), None
         for known_digest, caller in self._callers:
@@ -183,7 +183,7 @@ class Keys:
 
 
 def read_keys(path: Path) -> list[Key]:
-    """The keys of a file. Raises `InputError` that names the line that is wrong."""
+    """Read the keys of a file. Raises an `InputError` that names the invalid line."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -205,9 +205,9 @@ def read_keys(path: Path) -> list[Key]:
 
 
 def new_key(name: str, operator: bool = False) -> tuple[str, str]:
-    """A new random key, and its line for the keys file, which has only the key's hash.
+    """Create a random key, and its line for the keys file, which contains only the key's hash.
 
-    Raises `InputError` for a name that no key can have.
+    Raises `InputError` for an invalid name.
     """
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
     digest = hashlib.sha256(secret.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Several asynchronous generators as one."""
+"""Merges several asynchronous generators into one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 async def merged(sources: Sequence[AsyncGenerator[Item, None]]) -> AsyncGenerator[Item, None]:
-    """What all of them yield, as it comes. The error of one ends all. A single one needs no task of its own."""
+    """Yield the items of all sources as they arrive. An error in one ends all. A single source needs no extra task."""
     if len(sources) == 1:
         async with aclosing(sources[0]) as source:
             async for item in source:
@@ -36,7 +36,7 @@ async def merged(sources: Sequence[AsyncGenerator[Item, None]]) -> AsyncGenerato
 
 
 async def _forward(source: AsyncGenerator[Item, None], queue: asyncio.Queue[Item | Exception | None]) -> None:
-    """Put all that a generator yields into the queue, and then its error, or None."""
+    """Put all items of a generator into the queue, and then its error, or None."""
     try:
         async with aclosing(source):
             async for item in source:

@@ -1,7 +1,7 @@
-"""What happens to every request before and after its route: request ids, keys, limits of size, time and number, and one
-line of log and one count for each answer.
+"""Handles every request before and after its route: request ids, keys, limits on size, time and number, and one log
+line and one count for each answer.
 
-An ASGI middleware of our own, because Starlette's base class reads a body whole or wraps streams in tasks.
+It is a plain ASGI middleware, because Starlette's base class reads a body whole or wraps streams in tasks.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from tuili.serve.request_body import Headers, Message, Receive, RequestBody, Req
 
 ACCESS_LOG, LOG = logging.getLogger("tuili.access"), logging.getLogger(__name__)
 PROBE_PATHS = {"/health", "/ready"}
-"""Probes need no key, and no limit of number keeps them out."""
+"""Probes need no key, and are exempt from the limit on the number of requests."""
 PAGE_PATHS = re.compile(r"/|/page/[\w.-]+|/favicon\.ico")
-"""The page needs no key: it holds no secret, and the requests that it sends need one."""
+"""The page needs no key: it contains no secret, and the requests that it sends need a key."""
 COUNTED_PATHS = {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/models", "/v1/feedback"}
 COUNTED_PATHS |= {"/v1/operator/alarms", "/v1/operator/alarms/reset", "/v1/operator/audit"}
-"""Paths that metrics tell apart. All others count as one, lest a client makes metrics grow by making up paths."""
+"""Paths that metrics distinguish. All others count as one, so that a client cannot grow metrics by inventing paths."""
 MAX_LOGGED_PATH_CHARS = 200
 REQUEST_ID = re.compile(r"[\w.-]{1,64}")
-"""Ids of clients that are taken over; a new one replaces any other, which could forge lines of the log."""
+"""Request ids that are accepted from clients. A new one replaces any other, which could forge log lines."""
 
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 class AccessMiddleware:
-    """Lets a request through that keeps to the limits and has a known key; logs and counts every answer."""
+    """Admits a request that respects the limits and has a known key if it needs one; logs and counts every answer."""
 
     def __init__(self, app: App, keys: Keys, limits: RequestLimits, metrics: Metrics) -> None:
         self._app, self._keys, self._limits, self._metrics = app, keys, limits, metrics
@@ -58,7 +58,7 @@ class AccessMiddleware:
 
         async def send_with_id(message: Message) -> None:
             nonlocal status, response_started
-            if body.error is not None and not refused:  # the framework's answer to a body that did not come whole
+            if body.error is not None and not refused:  # the framework's answer to an incomplete body
                 return
             if message["type"] == "http.response.start":
                 status, response_started = message["status"], True
@@ -75,7 +75,7 @@ class AccessMiddleware:
                 await self._app(scope, body.receive, send_with_id)
             except HttpError as refusal:
                 error = refusal
-            except asyncio.CancelledError:  # uvicorn's, at the end of the time for what has begun
+            except asyncio.CancelledError:  # by uvicorn, when the time for graceful shutdown is over
                 error = HttpError(503, "the server is shutting down", "shutting_down", retry_after=5)
             except Exception:
                 LOG.exception("an error inside the server")
@@ -108,7 +108,7 @@ class AccessMiddleware:
         ACCESS_LOG.info(encode(line).decode())
 
     def _check_limits(self, scope: MutableMapping[str, Any], headers: Headers, body: RequestBody) -> None:
-        """Raise `HttpError` for a request too many, or one whose headers are, or announce, too much."""
+        """Raise `HttpError` if there are too many requests, or if the headers or the announced body are too large."""
         limits = self._limits
         if self._at_work > limits.max_requests and scope["path"] not in PROBE_PATHS:
             raise HttpError(503, f"{limits.max_requests} requests are at work", "too_many_requests", retry_after=1)
@@ -121,7 +121,7 @@ class AccessMiddleware:
             raise body.too_large
 
     def _caller(self, path: str, headers: Headers) -> Caller | None:
-        """Who sends a request; None for paths that need no key. Raises `HttpError` without a known key."""
+        """The caller of a request; None for paths that need no key. Raises `HttpError` if a required key is unknown."""
         if path in PROBE_PATHS or PAGE_PATHS.fullmatch(path):
             return None
         authorization, api_key = (headers.get(name, b"").decode("latin-1") for name in (b"authorization", b"x-api-key"))

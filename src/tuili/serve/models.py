@@ -1,4 +1,4 @@
-"""The models of a server: found by name, and loaded anew when a file of their folder changes, without losing a
+"""The models of a server: found by name, and reloaded when a file in their folder changes, without losing a
 request.
 """
 
@@ -24,16 +24,16 @@ from tuili.store import resolve_model
 LOG = logging.getLogger(__name__)
 RESET_REMEDY = "calibrate on requests like these, or reset the alarm (POST /v1/operator/alarms/reset)"
 MAX_NAMED_CLIENTS = 12
-"""Clients that a line of the log names."""
+"""Maximum number of clients that a log line names."""
 EngineFactory = Callable[[Path], Engine]
-"""Makes an engine of the model in a folder."""
+"""Creates an engine for the model in a folder."""
 
 
 class ModelRegistry:
     """All models of a server, by name, in the order in which they were given.
 
-    folders: folders, hub names or shipped names. A model has the name of its folder; for a folder called `model`, that
-    of the folder above. alarm_files: what keeps the state of alarms; by default nothing does.
+    folders: folders, hub names or shipped names. A model has the name of its folder, or of the
+    parent folder if its own is called `model`. alarm_files: stores the state of alarms; by default it is not stored.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class ModelRegistry:
             self._paths[name] = path
         self._loaded: dict[str, ServedModel] = {}
         self._last_stamps: dict[str, FolderStamp] = {}
-        """Folders as they were at the last look."""
+        """The state of the folders at the last check."""
         self._leaving: set[asyncio.Task[None]] = set()
-        """Models that were replaced, until they have answered what they had taken in."""
+        """The tasks that close replaced models, once these have answered the requests that they had accepted."""
         self.failure: Exception | None = None
-        """Why a model could not be loaded at the start."""
+        """Why a model could not be loaded at startup."""
 
     @property
     def names(self) -> list[str]:
@@ -67,15 +67,15 @@ class ModelRegistry:
 
     @property
     def ready(self) -> bool:
-        """Whether every model is loaded and takes requests."""
+        """Whether every model is loaded and accepts requests."""
         return all(self.is_ready(name) for name in self._paths)
 
     def is_ready(self, name: str) -> bool:
-        """Whether a model is loaded and takes requests."""
+        """Whether a model is loaded and accepts requests."""
         return name in self._loaded and self._loaded[name].alive
 
     def find(self, name: str) -> ServedModel:
-        """The model of this name. Raises `HttpError` for one that is not served, or not loaded yet."""
+        """The model with this name. Raises `HttpError` if it is not served, or not loaded yet."""
         served = self._loaded.get(name)
         if served is None and name in self._paths:
             raise HttpError(503, f"model {name!r} is being loaded", "model_loading", "model", retry_after=1)
@@ -86,7 +86,7 @@ class ModelRegistry:
         return served
 
     async def start(self) -> bool:
-        """Load all models. Returns false, and notes the `failure`, where one cannot be loaded."""
+        """Load all models. If one cannot be loaded, sets `failure` and returns false."""
         try:
             for name in self._paths:
                 self._loaded[name] = await self._load(name)
@@ -96,7 +96,7 @@ class ModelRegistry:
         return self.failure is None
 
     async def stop(self) -> None:
-        """End all engines; what they are still answering is cancelled."""
+        """Stop all engines. Requests that they are still answering are cancelled."""
         for task in self._leaving:
             task.cancel()
         await asyncio.gather(*self._leaving, return_exceptions=True)
@@ -107,19 +107,19 @@ class ModelRegistry:
         gc.unfreeze()
 
     async def keep_alarms(self, served: ServedModel) -> None:
-        """Keep the state of a model's alarms, if it has changed, and log which traffic has raised one."""
+        """Store the state of a model's alarms, if it has changed, and log which traffic has raised one."""
         for reading in served.new_revocations():
             LOG.warning("model %s: a promise is revoked: %s; %s", served.name, describe(reading), RESET_REMEDY)
-        if self._loaded.get(served.name) is served:  # one that is replaced may have had other promises
+        if self._loaded.get(served.name) is served:  # a replaced model may have had other promises
             await self._alarm_files.keep(served.name, served.path, served.engine.promises)
 
     async def keep_if_revoked(self, served: ServedModel) -> None:
-        """`keep_alarms` at once, if an alarm has been raised that was not told yet."""
+        """Call `keep_alarms` at once, if an alarm has been raised that has not been logged yet."""
         if served.has_new_revocations:
             await self.keep_alarms(served)
 
     async def keep_all_alarms(self, seconds: float) -> None:
-        """Keep the state of all alarms every so many seconds, for ever."""
+        """Store the state of all alarms every `seconds` seconds, forever."""
         while True:
             await asyncio.sleep(seconds)
             for served in self.loaded:
@@ -129,11 +129,11 @@ class ModelRegistry:
                     LOG.exception("keeping the alarms of %s failed", served.name)
 
     async def refresh(self) -> list[str]:
-        """Load each model anew whose engine has failed, or whose folder has changed since it was loaded but not since
-        the last look, for then copying has ended. The old weights answer the requests that they have taken in, for
-        which nothing waits.
+        """Reload each model whose engine has failed, or whose folder has changed since it was loaded but not since the
+        last check, which means that copying has ended. The old model answers the requests that it has accepted; nothing
+        waits for them.
 
-        A folder that cannot be loaded leaves the old model in its place. Returns the names of the models that are new.
+        If a folder cannot be loaded, the old model stays in place. Returns the names of the reloaded models.
         """
         changed = []
         for name, served in list(self._loaded.items()):
@@ -143,7 +143,7 @@ class ModelRegistry:
                 continue
             try:
                 self._loaded[name] = await self._load(name)
-            except Exception as error:  # whatever it is, the old model serves on
+            except Exception as error:  # whatever it is, the old model keeps serving
                 LOG.error("model %s stays as it was: %s", name, error)
                 served.stamp = stamp
                 continue
@@ -152,11 +152,11 @@ class ModelRegistry:
             task = asyncio.create_task(_let_go(served))
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
-            await asyncio.sleep(0)  # it begins: a task that is cancelled before that closes nothing
+            await asyncio.sleep(0)  # lets the task begin: if cancelled before that, it closes nothing
         return changed
 
     async def watch(self, seconds: float) -> None:
-        """Refresh the models every so many seconds, for ever."""
+        """Refresh the models every `seconds` seconds, forever."""
         while True:
             await asyncio.sleep(seconds)
             try:
@@ -176,7 +176,7 @@ class ModelRegistry:
 
 
 def describe(reading: AlarmReading) -> str:
-    """An alarm in one line, for the log."""
+    """Describe an alarm in one line, for the log."""
     first = {"attempts": "first attempts", "confidence": "first attempts, by their confidence,"}
     what = first.get(reading.watches, f"answers at {reading.name}")
     whose = "of everybody" if reading.client is None else f"of the key {reading.client}"
@@ -186,21 +186,21 @@ def describe(reading: AlarmReading) -> str:
 
 
 async def _let_go(served: ServedModel) -> None:
-    """End a model that was replaced, when it has answered what it had taken in, and return its memory."""
+    """Close a replaced model once it has answered the requests that it had accepted, and return its memory."""
     try:
         await served.service.drained()
     finally:
         await served.close()
     del served
-    await asyncio.to_thread(gc.collect)  # looks only through what is new since the start: milliseconds
+    await asyncio.to_thread(gc.collect)  # examines only objects created since startup: milliseconds
     await asyncio.to_thread(_return_memory)
 
 
 def _settle_memory() -> None:
-    """Return what was freed, and take all that is loaded at the start out of garbage collection.
+    """Return freed memory, and exclude everything loaded at startup from garbage collection.
 
-    A collection that looks through all loaded objects stops everything for a fifth of a second or more. An engine has
-    no cycles, and is freed when nothing refers to it; what is loaded later are some thousand objects.
+    A collection that examines all loaded objects stops everything for a fifth of a second or more. An engine has no
+    cycles, and is freed when nothing refers to it. Later loads add only some thousand objects.
     """
     _return_memory()
     gc.freeze()
@@ -208,16 +208,16 @@ def _settle_memory() -> None:
 
 
 def _return_memory() -> None:
-    """Let glibc return memory that was freed, which it keeps otherwise: some 35 MB for each load of nano."""
+    """Make glibc return freed memory, which it would otherwise keep: some 35 MB for each load of nano."""
     with suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def engine_factory(slots: int, waiting: int, **options: Unpack[RunOptions]) -> EngineFactory:
-    """How a server makes its engines: `slots` attempts written together, at most `waiting` requests in the queue,
-    run as `tuili.engine.load_runner` says.
+    """How a server creates its engines: with `slots` attempts decoded together, at most `waiting` attempts queued, and
+    the options of `tuili.engine.load_runner`.
 
-    Weights are in memory of an engine's own, so that writing over the files of a folder changes nothing at work.
+    Each engine has its own copy of the weights in memory, so overwriting the files of a folder does not affect it.
     """
 
     def make_engine(path: Path) -> Engine:

@@ -1,4 +1,4 @@
-"""Whole replies as JSON."""
+"""Complete replies as JSON."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class JsonReply(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        """The body."""
+        """Encode the body."""
         return encode(content)

@@ -1,6 +1,6 @@
-"""The body of one request as it comes in: neither longer nor slower than the limits say. Behind a refusal the rest is
-read and dropped, within bounds: a connection that is closed with unread bytes is reset, and then a client that is still
-sending may never read why it was refused.
+"""Receives the body of one request, within limits on its size and duration. After a refusal, the rest is read and
+dropped, within bounds: a connection that is closed with unread bytes is reset, and then a client that is still sending
+may never read why it was refused.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Receive = Callable[[], Awaitable[Message]]
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """What a request may be at most: bytes of the body, number and bytes of all headers together, and seconds until the
-    body has come in whole. max_requests: requests at work at a time, without probes. dropped_bytes, dropping_seconds:
-    how much is read, and how long, of the body of a request that is refused.
+    """The limits of a request: bytes of the body, number and total bytes of the headers, and seconds until the body is
+    complete. max_requests: concurrent requests, excluding probes. dropped_bytes, dropping_seconds: how much of the body
+    of a refused request is read, and for how long.
     """
 
     max_body_bytes: int = 1_000_000
@@ -47,16 +47,16 @@ class RequestBody:
         self._length = int(length[:20]) if length.isdigit() else 0
         self._waits_for_leave = b"expect" in headers
         self.error: HttpError | None = None
-        """Why it is refused: the answer is the same whatever reads the body makes of the error."""
+        """Why the body is refused. The answer is the same, however the reader of the body handles the error."""
 
     @property
     def too_large(self) -> HttpError:
-        """The error of a body that is too long."""
+        """The error for a body that is too long."""
         return HttpError(413, f"the body may have at most {self._limits.max_body_bytes} bytes", "body_too_large")
 
     async def receive(self) -> Message:
-        """The next piece. Raises `HttpError` behind the limits."""
-        if self._complete:  # all that can still come is that the client leaves
+        """Receive the next piece. Raises `HttpError` if a limit is exceeded."""
+        if self._complete:  # only a disconnect can still come
             return await self._source()
         try:
             message = await asyncio.wait_for(self._source(), max(0.0, self._deadline - time.monotonic()))
@@ -72,8 +72,8 @@ class RequestBody:
         return message
 
     async def drop_rest(self) -> None:
-        """Read what still comes, if that may come to its end within the bounds. A client that waits for leave to send
-        its body is given none.
+        """Read and drop the rest of the body, if it may end within the bounds. A client that waits for permission to
+        send its body gets none.
         """
         most = self._received + self._limits.dropped_bytes
         if not self._announced or self._length > most or (self._waits_for_leave and not self._received):

@@ -1,4 +1,4 @@
-"""A model that a server has loaded. All that the server reads of an engine goes through it; answering is left to
+"""A model that a server has loaded. The routes read from an engine only through it. Answering is left to
 `tuili.engine`, loading and finding to `models`.
 """
 
@@ -18,14 +18,14 @@ from tuili.serve.audit import AuditedAnswer
 from tuili.store import Conversation
 
 MAX_CHARACTERS_IN_LOOP = 200
-"""Characters of a prompt that takes less time to prepare than a thread takes to be asked: some 0.2 ms."""
+"""Maximum characters of a prompt that is prepared faster than a thread can be called: some 0.2 ms."""
 FolderStamp = tuple[tuple[str, int, int], ...]
 """The files of a folder: path, size in bytes, and time of the last change in nanoseconds."""
 
 
 def folder_stamp(folder: Path) -> FolderStamp:
-    """The files of a folder as they are now. Two stamps differ where a file has changed; a file that vanishes meanwhile
-    is left out.
+    """The current files of a folder. Two stamps differ if a file has changed. A file that vanishes in the meantime is
+    left out.
     """
     files = []
     for file in sorted(folder.rglob("*")):
@@ -38,7 +38,7 @@ def folder_stamp(folder: Path) -> FolderStamp:
 
 @dataclass
 class ServedModel:
-    """A loaded model with its engine. stamp: its folder when it was loaded. created: when that was, in Unix seconds."""
+    """A loaded model with its engine. stamp: its folder at loading. created: the time of loading, in Unix seconds."""
 
     name: str
     path: Path
@@ -50,17 +50,17 @@ class ServedModel:
 
     @property
     def alive(self) -> bool:
-        """Whether it takes requests."""
+        """Whether it accepts requests."""
         return self.service.alive
 
     @property
     def exits(self) -> list[int]:
-        """The numbers of layers after which a token may be done."""
+        """The numbers of layers after which a token may exit."""
         return list(self.engine.exits)
 
     @property
     def conversation(self) -> Conversation:
-        """Whether the model was trained on conversations."""
+        """What the model was trained on: single questions or conversations."""
         return self.engine.conversation
 
     @property
@@ -70,7 +70,7 @@ class ServedModel:
 
     @property
     def prose(self) -> bool:
-        """Whether the model writes prose, and reads messages by a chat template of its own."""
+        """Whether the model writes prose, and reads messages through its own chat template."""
         return self.engine.prose
 
     @property
@@ -85,7 +85,7 @@ class ServedModel:
 
     @property
     def slots(self) -> int:
-        """Attempts that can be written together."""
+        """Attempts that can be decoded together."""
         return self.engine.slots
 
     @property
@@ -96,7 +96,7 @@ class ServedModel:
 
     @property
     def calibration(self) -> str:
-        """The hash of the calibration by which it promises; empty where it has none."""
+        """The hash of the calibration on which its promises are based; empty if it has none."""
         return self.engine.promises.calibration_hash
 
     @property
@@ -113,20 +113,20 @@ class ServedModel:
         return [reading for reading in self.alarms if reading.revoked]
 
     def reset_alarms(self, client: str | None) -> None:
-        """Let the alarms of a client begin anew, or the common ones; see `Alarms.reset`."""
+        """Restart the alarms of a client, or the common ones; see `Alarms.reset`."""
         if self.engine.promises.alarms is not None:
             self.engine.promises.alarms.reset(client)
 
     def observe_judged(self, audited: AuditedAnswer, right: bool) -> bool:
-        """Let the alarms hear whether an answer was right. False where other promises are given by now."""
+        """Report to the alarms whether an answer was right. Returns false if the calibration has changed since."""
         if audited.calibration != self.calibration:
             return False
         self.engine.promises.observe_judged(audited.answer, right, audited.client)
         return True
 
     async def prepare(self, request: Request) -> PreparedRequest:
-        """The request with its prompt as tokens; see `Engine.prepare`. A long prompt is prepared beside the event loop;
-        for a short one that would take longer.
+        """The request with its prompt as tokens; see `Engine.prepare`. A long prompt is prepared in another thread;
+        for a short one, that would take longer.
         """
         length = len(request.prompt) + sum(map(len, chain.from_iterable(request.earlier)))
         length += sum(len(message["content"]) for message in request.messages)
@@ -135,13 +135,13 @@ class ServedModel:
         return await asyncio.to_thread(self.engine.prepare, request)
 
     def batches(self, prepared: PreparedRequest) -> AsyncGenerator[list[Event], None]:
-        """The events of a request that has been prepared; see `Service.batches`."""
+        """The events of a prepared request; see `Service.batches`."""
         return self.service.batches(prepared)
 
     async def observe(self) -> Observation | None:
-        """What experts and attention heads did since the last look; None where nothing ran."""
+        """The activity of experts and attention heads since the last call; None if nothing ran."""
         return await self.service.observe()
 
     async def close(self) -> None:
-        """End the engine; what it is still answering is cancelled."""
+        """Stop the engine. Requests that it is still answering are cancelled."""
         await self.service.__aexit__(None, None, None)

@@ -1,4 +1,4 @@
-"""The process of a server: uvicorn around the application, a log of JSON lines, and an end that loses no answer."""
+"""The server process: uvicorn around the application, a log of JSON lines, and a graceful shutdown."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ LOG = logging.getLogger(__name__)
 
 
 class JsonLinesFormatter(logging.Formatter):
-    """Writes a record as one JSON object a line: time, level and logger, and the message. A message of the access log
-    is itself JSON, and its fields stand in the same object.
+    """Writes a record as one JSON object per line: time, level, logger and message. A message of the access log is
+    itself JSON, and its fields become part of the same object.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -45,8 +45,8 @@ class JsonLinesFormatter(logging.Formatter):
 
 
 class HeaderTimeoutProtocol(H11Protocol):
-    """HTTP/1.1 that closes a connection whose next request has not come in, to the end of its headers, within
-    `header_seconds`. Without it a client that sends its headers byte by byte would hold a connection for ever.
+    """HTTP/1.1 that closes a connection if the headers of its next request are not complete within `header_seconds`.
+    Otherwise, a client that sends its headers byte by byte would occupy a connection forever.
     """
 
     header_seconds = 15.0
@@ -82,7 +82,7 @@ class HeaderTimeoutProtocol(H11Protocol):
 
 
 class _AnnouncedServer(uvicorn.Server):
-    """uvicorn's server, which does not tell by itself on which of its own sockets it runs."""
+    """uvicorn's server, extended to log the addresses of sockets that are passed to it."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -93,10 +93,10 @@ class _AnnouncedServer(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Sockets on every address that a host name has. Raises `InputError` where one is not to be had.
+    """Open sockets on every address of a host name. Raises `InputError` if one is not available.
 
-    They name their protocol: asyncio sends at once (TCP_NODELAY) only on sockets that say they are TCP, and without
-    that a stream waits 40 ms for its client's acknowledgement again and again.
+    The sockets specify their protocol, because asyncio sets TCP_NODELAY only on sockets that are marked as TCP. Without
+    it, a stream repeatedly waits 40 ms for its client's acknowledgement.
     """
     with ExitStack() as stack:
         try:
@@ -118,7 +118,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 @contextmanager
 def _signals_end_the_server_alone() -> Iterator[None]:
-    """Uvicorn hears SIGTERM and SIGINT while it runs, and raises them once more after its end."""
+    """Ignore SIGTERM and SIGINT: uvicorn handles them while it runs, and raises them once more after its end."""
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
@@ -137,10 +137,10 @@ def serve(
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, and then until all answers that have begun are complete, at most `drain_seconds`.
+    """Serve until SIGTERM or SIGINT, and then complete the answers that have begun, within `drain_seconds`.
 
-    Raises `InputError` where it cannot listen on the port or the certificate cannot be used, before a model is loaded,
-    and the error of a model that could not be loaded.
+    Raises `InputError`, before a model is loaded, if it cannot listen on the port or the certificate cannot be used.
+    Raises the error of a model that could not be loaded.
     """
     server: uvicorn.Server
     if tls_key is not None and tls_cert is None:

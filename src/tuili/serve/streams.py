@@ -1,4 +1,4 @@
-"""Server-sent events: how a stream of JSON goes over the wire."""
+"""Sends a stream of JSON as server-sent events."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from tuili.serve.errors import HttpError
 from tuili.serve.json_bytes import encode
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-"""No cache keeps a stream, and no proxy collects it before it passes it on."""
+"""No cache stores a stream, and no proxy buffers it."""
 Json = Mapping[str, Any]
 Batches = AsyncGenerator[list[tuple[int, Event]], None]
-"""Events as they come, each list with all that there are at one time; see `Dispatcher.batches`."""
+"""Events as they arrive, each list with all that are available at one time; see `Dispatcher.batches`."""
 
 
 class Told(Protocol):
-    """What a stream tells its client. With `named`, an event on the wire is named by its `type`; otherwise events have
+    """What a stream sends to its client. If `named`, an event on the wire is named by its `type`; otherwise events have
     no names, and `[DONE]` ends them.
     """
 
     named: bool
 
     def of_event(self, index: int, event: Event) -> Iterable[Json]:
-        """What it tells of an event of the request with this index."""
+        """What it sends for an event of the request with this index."""
 
     def at_end(self) -> Iterable[Json]:
-        """What it tells at the end."""
+        """What it sends at the end."""
 
 
 class EventStream(Response):
-    """A reply that streams. What is there at one time is sent at once.
+    """A streamed reply. Events that are available at one time are sent together.
 
-    Until there is something to tell the reply has no status, so that what is refused has the status of its error; an
-    `HttpError` behind that becomes the last event.
+    The reply has no status until there is something to send, so that a refused request gets the status of its error.
+    An `HttpError` after that becomes the last event.
     """
 
     def __init__(self, batches: Batches, told: Told) -> None:
@@ -48,7 +48,7 @@ class EventStream(Response):
         self._blocks = encode_events(batches, told)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the reply. It ends where the client leaves."""
+        """Send the reply. It ends if the client disconnects."""
         started = False
         try:
             async with WhileConnected(receive), aclosing(self._blocks) as blocks:
@@ -66,7 +66,7 @@ class EventStream(Response):
 
 
 async def encode_events(batches: Batches, told: Told) -> AsyncGenerator[bytes, None]:
-    """What is told, in blocks of whole events."""
+    """Encode what `told` sends, in blocks of whole events."""
     encode_event, sent = _named_event if told.named else _unnamed_event, 0
     async with aclosing(batches):
         try:

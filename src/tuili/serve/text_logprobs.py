@@ -1,4 +1,4 @@
-"""Log-probabilities in the form of OpenAI's completions, which names tokens by their texts."""
+"""Log-probabilities in the format of OpenAI's completions, which identifies tokens by their text."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tuili.serve.schemas.replies import TextLogprobs
 
 
 def text_logprobs(answer: Answer, echo: bool) -> TextLogprobs:
-    """The tokens of an answer, behind those of the prompt if `echo`. As at OpenAI, the first token of a prompt has no
-    log-probability, and the token that was chosen is among the likeliest ones.
+    """The tokens of an answer, after those of the prompt if `echo`. As with OpenAI, the first token of a prompt has no
+    log-probability, and the chosen token is listed among the likeliest ones.
     """
     prompt = (answer.prompt_logprobs or ()) if echo else ()
     reply: TextLogprobs = {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
@@ -28,7 +28,7 @@ def text_logprobs(answer: Answer, echo: bool) -> TextLogprobs:
 
 
 def _name(data: bytes) -> str:
-    """The text of a token; of one that is no whole characters, its bytes as OpenAI writes them."""
+    """The text of a token, or its bytes in OpenAI's notation if they are not whole characters."""
     try:
         return data.decode()
     except UnicodeDecodeError:

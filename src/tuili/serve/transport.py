@@ -1,5 +1,5 @@
-"""A connection that sends together what is written together: a head with its body, and the last pieces of a stream with
-its end. Each call of the system gives the interpreter's lock to the engine's thread, and has to wait for it again.
+"""A connection that combines writes: a head with its body, and the last pieces of a stream with its end. Each system
+call gives the interpreter's lock to the engine's thread, and has to wait for it again.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from typing import Any
 
 
 class GatheringTransport:
-    """What is written until the event loop comes to its next task goes to the transport in one piece. All else is that
-    transport's own.
+    """Passes data that is written before the event loop's next task to the transport in one piece. All other attributes
+    are those of the transport.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -18,13 +18,13 @@ class GatheringTransport:
         self._pieces: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        """Write something soon."""
+        """Write data soon."""
         if not self._pieces:
             self._loop.call_soon(self._flush)
         self._pieces.append(data)
 
     def close(self) -> None:
-        """Close the connection when all has been sent."""
+        """Close the connection once all data has been sent."""
         self._flush()
         self._transport.close()
 

@@ -24,7 +24,7 @@ def test_the_size_and_the_steps_of_saving_are_those_of_the_record() -> None:
             f"{cost}, every 30 steps of 8,192 tokens, 71.1M parameters",
             "2%",
         ]
-    within = "What saving costs a run of two replicas, over those of its steps beside which nothing is saved"
+    within = "What saving costs a run of two replicas, over those of its steps during which nothing is saved"
     assert lines[within] == ["1.2%; of runs that do not save 0.0%", "2%"]
 
 
@@ -37,9 +37,9 @@ def test_goodput_tells_how_often_something_was_killed() -> None:
     }
     lines = filled(RECOVERED, record_of({}, **own, **{f"replicas_{key}": figure for key, figure in own.items()}))
     for who, is_first in (("two processes by DDP", True), ("two replicas", False)):
-        clock = f"Goodput of a training of {who} of which something is killed every {{}} s, measured once"
+        clock = f"Goodput of a training of {who} in which a process is killed every {{}} s, measured once"
         assert lines.get(clock.format(60)) == (["75% with 7 kills", "60%"] if is_first else None)
         assert clock.format(300) not in lines
         assert lines[f"Killed runs of {who} that ended with the bytes of one left alone"] == ["1 of 2", "all"]
-        again = f"Steps of {who} that are done again where"
+        again = f"Steps of {who} that are repeated if"
         assert len([what for what in lines if what.startswith(again)]) == (len(VICTIMS) if is_first else 0)

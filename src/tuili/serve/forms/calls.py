@@ -1,6 +1,6 @@
-"""Calls of functions in what a model writes: the marks around them, and a reader that finds them piece by piece.
+"""Function calls in what a model writes: the marks around them, and a reader that finds them piece by piece.
 
-Which functions there are, and that the text has this form, is left to `written_forms`.
+`written_forms` decides which functions there are, and ensures that the text has this form.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ FUNCTION_NAME = "[A-Za-z0-9_-]{1,64}"
 
 
 class Call(NamedTuple):
-    """A function and the JSON that it is called with."""
+    """A function and its arguments as JSON."""
 
     function: str
     arguments: str
 
 
 class Said(NamedTuple):
-    """What an answer says: a text, calls, or both. content: None where there are only calls."""
+    """What an answer says: a text, calls, or both. content: None if there are only calls."""
 
     content: str | None
     calls: tuple[Call, ...] = ()
@@ -39,19 +39,19 @@ class Calling(Protocol):
 
 
 class TextWritten(NamedTuple):
-    """A piece of the text beside calls."""
+    """A piece of the text outside calls."""
 
     text: str
 
 
 class CallBegun(NamedTuple):
-    """The call of a function begins."""
+    """A function call begins."""
 
     function: str
 
 
 class ArgumentsWritten(NamedTuple):
-    """A piece of the JSON that the function is called with."""
+    """A piece of the function's arguments as JSON."""
 
     text: str
 
@@ -73,11 +73,11 @@ class CallFormat:
 
     @classmethod
     def of_template(cls, template: str) -> CallFormat:
-        """The format that a chat template explains to its model; the usual one where it explains none."""
+        """The format that a chat template describes; the usual one if it describes none."""
         return BARE if '"parameters": dictionary' in template and "<tool_call>" not in template else cls()
 
     def head(self, function: str) -> str:
-        """What stands before the arguments, behind the marks."""
+        """The text between the opening marks and the arguments."""
         return f'{{"name": {json.dumps(function)}, "{self.key}": '
 
     def written(self, call: Call) -> str:
@@ -86,24 +86,24 @@ class CallFormat:
 
 
 BARE = CallFormat("", "", "", "parameters")
-"""That of Llama 3: a single call, which is the whole answer."""
+"""The format of Llama 3: a single call, which is the whole answer."""
 BARE_MARK = '{"name": "'
-"""How such a call begins."""
+"""The beginning of such a call."""
 
 
 @dataclass(frozen=True)
 class ChosenCalls:
-    """Calls that a model has written itself, or a text."""
+    """Calls that a model has written itself, or text."""
 
     format: CallFormat
     named: bool = False
 
     def reader(self) -> CallReader:
-        """What reads a text that is still being written."""
+        """A reader for text that is still being written."""
         return CallReader(self.format)
 
     def read(self, text: str) -> Said:
-        """What a whole text says. A call that was cut off is there as far as it goes, once its function is known."""
+        """What a whole text says. A call that was cut off is included as far as it goes, if its function is known."""
         reader, content, calls = self.reader(), "", list[Call]()
         for piece in (*reader.add(text), *reader.end()):
             if isinstance(piece, TextWritten):
@@ -116,19 +116,19 @@ class ChosenCalls:
 
 
 class CallReader:
-    """Takes in a text piece by piece. Space before a call is none of the text."""
+    """Reads a text piece by piece. Whitespace before a call is not part of the text."""
 
     def __init__(self, format: CallFormat) -> None:
         self._format, self._mark = format, format.opening or BARE_MARK
         self._head = re.compile(rf'\s*{{"name": "({FUNCTION_NAME})", "{format.key}": ')
         self._held = ""
-        """What is not certain yet."""
+        """Text that is not certain yet."""
         self._arguments: Nesting | None = None
-        """Those that are being read; None in a text, or before them."""
+        """The arguments that are being read; None in text, or before the arguments."""
         self._in_call = self._called = self._talks = False
 
     def add(self, text: str) -> Iterator[Piece]:
-        """What has become certain with a piece of text."""
+        """The pieces that become certain with a further piece of text."""
         self._held += text
         before = None
         while before != (before := (self._held, self._in_call, self._arguments)):
@@ -140,7 +140,7 @@ class CallReader:
                 yield from self._read_text()
 
     def end(self) -> Iterator[Piece]:
-        """What was not certain before the end of the text."""
+        """What was not certain until the end of the text."""
         if self._held and not self._in_call and not self._called:
             yield TextWritten(self._held)
         self._held = ""
@@ -204,6 +204,6 @@ class Nesting:
 
 
 def _begins(text: str, mark: str) -> int:
-    """The characters at the end of a text that may be the beginning of a mark."""
+    """The number of characters at the end of a text that may be the beginning of a mark."""
     longest = min(len(text), len(mark) - 1)
     return next((size for size in range(longest, 0, -1) if mark.startswith(text[-size:])), 0)

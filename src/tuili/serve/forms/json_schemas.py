@@ -1,5 +1,5 @@
-"""Reads a JSON schema of an object, and finds the one property that takes an answer and those that take its steps. All
-other properties must be ones that can be left out, or whose value the schema itself gives.
+"""Reads the JSON schema of an object, and finds the property that takes an answer and those that take its steps. All
+other properties must be optional, or have a value that follows from the schema or the answer.
 
 The values are left to `json_values`, filling them in to `structured`.
 """
@@ -14,7 +14,7 @@ from tuili.serve.errors import HttpError
 from tuili.serve.forms.json_values import ANNOTATIONS, ValueType, allow_only, misfit
 
 ANSWER_NAMES = ("answer", "finalanswer", "result", "finalresult", "value", "solution", "output", "response")
-"""Names of properties that take the answer before any other does: in small letters, without underscores."""
+"""Names of properties that take the answer in preference to others: in lower case, without underscores and hyphens."""
 STEPS_NAMES = {
     "steps",
     "reasoning",
@@ -38,14 +38,14 @@ STEPS_NAMES = {
 }
 """Names of properties that take the steps, in the same form."""
 MAX_PARTS, MAX_DEPTH = 10_000, 16
-"""Keywords of a schema and their values that are read, counted once for each reference to them, and objects inside each
-other.
+"""The maximum number of keywords and values that are read in a schema, counted once for each reference to them, and the
+maximum depth of nested objects.
 """
 
 
 @dataclass(frozen=True)
 class StepsNode:
-    """Where the steps go: an array of them or, `as_text`, a string with one a line."""
+    """Where the steps go: an array of steps or, if `as_text`, a string with one per line."""
 
     as_text: bool = False
 
@@ -75,9 +75,9 @@ Node = StepsNode | AnswerNode | ConstantNode | ObjectNode
 
 
 def read_schema(schema: Mapping[str, Any], place: str) -> ObjectNode:
-    """What of an object of this schema is filled, and with what. place: where the schema stands in the request.
+    """What is filled in an object of this schema, and with what. place: where the schema stands in the request.
 
-    Raises `HttpError` that names the place which an answer and its steps cannot fill.
+    Raises an `HttpError` that names the place that an answer and its steps cannot fill.
     """
     return _Reader(schema).read_object(schema, place, 0)[0]
 
@@ -97,7 +97,7 @@ class _Reader:
         self._root, self._left = root, MAX_PARTS
 
     def read_object(self, schema: Any, place: str, depth: int) -> tuple[ObjectNode, set[str]]:
-        """The node of an object, and the plain names of the properties on the way to the answer."""
+        """The node of an object, and the plain names of the properties on the path to the answer."""
         if depth > MAX_DEPTH:
             raise misfit(place, f"at most {MAX_DEPTH} objects inside each other")
         schema = self._plain(schema, place).schema
@@ -181,12 +181,12 @@ class _Reader:
             return ConstantNode(None if part.nullable else part.schema["default"])
         node = None if taker is None else taker[0]
         if isinstance(node, AnswerNode) and node.types[0].choices and _is_text(answer):
-            return node  # the answer says which of the choices it is
+            return node  # the answer selects one of the choices
         message = f"{chosen} takes the answer, which is one value: let this be optional, nullable or constant"
         raise misfit(f"{place}.{name}", message)
 
     def _plain(self, schema: Any, place: str) -> _Part:
-        """A schema with its references followed, and with null taken out of its choices."""
+        """A schema with its references resolved, and with null removed from its choices."""
         nullable = False
         while True:
             if not isinstance(schema, Mapping):
@@ -221,8 +221,8 @@ class _Reader:
         return _Part(schema, nullable)
 
     def _inside(self, keyword: str, value: Any, place: str) -> tuple[Any, bool]:
-        """What a schema with one of these keywords stands for, and whether null is one of its choices; a list where
-        several are left to choose from.
+        """What a schema with one of these keywords stands for, a list if several choices remain, and whether null is
+        one of the choices.
         """
         if keyword == "$ref":
             return self._definition(value, place), False
@@ -251,8 +251,8 @@ class _Reader:
 
 
 def _choose(takers: Mapping[str, tuple[Node, set[str]]], needed: list[str], place: str) -> str:
-    """The property that takes the answer: one with the name of an answer; or the only one that must be filled; or one
-    that has such a name inside; or the only one.
+    """The property that takes the answer. In this order: one with a name for answers, the only one that must be filled,
+    one that contains such a name, or the only one.
     """
     named = [name for known in ANSWER_NAMES for name in takers if plain_name(name) == known]
     inside = [name for known in ANSWER_NAMES for name, (_, names) in takers.items() if known in names]
@@ -264,7 +264,7 @@ def _choose(takers: Mapping[str, tuple[Node, set[str]]], needed: list[str], plac
 
 
 def plain_name(name: str) -> str:
-    """The name of a property as the tables of names have it."""
+    """The name of a property in the form that the tables of names use."""
     return name.replace("_", "").replace("-", "").casefold()
 
 
@@ -277,7 +277,7 @@ def _is_text(node: Node) -> bool:
 
 
 def _constant(part: _Part, place: str) -> ConstantNode:
-    """The node of a property with one value. Raises `HttpError` where that is not of the property's own type."""
+    """The node of a property with one value. Raises `HttpError` if that is not of the property's own type."""
     value, rest = part.schema["const"], {name: other for name, other in part.schema.items() if name != "const"}
     if rest.keys() <= ANNOTATIONS or (value is None and (part.nullable or rest.get("type") == "null")):
         return ConstantNode(value)

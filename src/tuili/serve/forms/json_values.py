@@ -1,4 +1,4 @@
-"""Values of JSON that a text can be read as: the types, choices and bounds that a JSON schema gives for one value."""
+"""JSON values that a text can be read as: the types, choices and bounds that a JSON schema gives for one value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VALUE_TYPES: Mapping[str, tuple[type, ...]] = {
     "number": (int, float),
     "boolean": (bool,),
 }
-"""The JSON types that an answer can have, with the types of Python that stand for them."""
+"""The JSON types that an answer can have, with the Python types that represent them."""
 TRUE_WORDS, FALSE_WORDS = {"true", "yes"}, {"false", "no"}
 Value = str | int | float | bool
 Bound = int | float
@@ -46,12 +46,12 @@ LENGTH_BOUNDS: Mapping[str, tuple[str, Callable[[Fraction, Fraction], bool]]] = 
     "maxLength": ("of a length of at most", NUMBER_BOUNDS["maximum"][1]),
 }
 BOUNDS = {**NUMBER_BOUNDS, **LENGTH_BOUNDS}
-"""Keywords that bound a number, or the length of a string, with their words and what they mean."""
+"""Keywords that bound a number, or the length of a string, with their words and their checks."""
 
 
 @dataclass(frozen=True)
 class ValueType:
-    """One of `VALUE_TYPES` and, where there are `choices`, one of them. `bounds`: keywords of `BOUNDS` and numbers."""
+    """One of `VALUE_TYPES` and, if there are `choices`, one of these. `bounds`: keywords of `BOUNDS` with numbers."""
 
     type: str = "string"
     choices: tuple[Value, ...] = ()
@@ -59,7 +59,7 @@ class ValueType:
 
     @classmethod
     def from_schema(cls, schema: Mapping[str, Any], place: str) -> ValueType:
-        """The value that a schema asks for. Raises `HttpError` for a schema that no text can fill."""
+        """The value that a schema requires. Raises `HttpError` for a schema that no text can fill."""
         choices, value_type = schema.get("enum"), schema.get("type")
         if value_type is None and isinstance(choices, list):
             value_type = next((name for name in VALUE_TYPES if _all_are(name, choices)), None)
@@ -78,7 +78,7 @@ class ValueType:
         return cls(value_type, tuple(choices or ()), tuple(bounds))
 
     def read(self, text: str) -> Value | None:
-        """The value that a text says; None where it says none that fits."""
+        """The value that a text represents; None if it represents none that fits."""
         value = _parse(text, self.type)
         if value is not None and self.fits(value):
             return value
@@ -103,7 +103,7 @@ def _all_are(value_type: str, values: list[Any]) -> bool:
 
 
 def _parse(text: str, value_type: str) -> Value | None:
-    """The value of this JSON type that a text says; None where it says none."""
+    """The value of this JSON type that a text represents; None if there is none."""
     word = text.strip().casefold()
     if value_type == "boolean":
         return True if word in TRUE_WORDS else False if word in FALSE_WORDS else None
@@ -127,5 +127,5 @@ def allow_only(schema: Mapping[str, Any], keywords: set[str], place: str) -> Non
 
 
 def misfit(place: str, message: str) -> HttpError:
-    """The error of a schema that an answer cannot fill, because of this place in it."""
+    """The error for a schema that an answer cannot fill because of this place in it."""
     return HttpError(400, f"{place}: {message}", "invalid_json_schema", place)

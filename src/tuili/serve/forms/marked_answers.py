@@ -1,8 +1,8 @@
-"""Answers in marked fields that a model of prose writes itself, as the client DSPy asks for them.
+"""Answers in marked fields that a model of prose writes itself, as requested by the client DSPy.
 
-The model reads the messages as they are. A grammar keeps its answer to the fields that the last message asks for, under
-marks or in a JSON object, with values of the types that a system message notes. `marked_fields` has what is done for a
-model of steps.
+The model reads the messages unchanged. A grammar restricts its answer to the fields that the last message asks for,
+under marks or in a JSON object, with values of the types that a system message notes. `marked_fields` handles models of
+steps.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ SCHEMA = "must adhere to the JSON schema: "
 
 
 def marked_grammar(messages: Sequence[Message]) -> Grammar | None:
-    """The grammar of an answer in the fields that the last message asks for; None where it asks for none, and where the
-    type of one is not understood.
+    """The grammar of an answer in the fields that the last message asks for; None if it asks for none, or if the type
+    of one is not supported.
     """
     last = messages[-1].text if messages and messages[-1].role == "user" else ""
     _, respond, wanted = last.strip().rpartition("\n\nRespond with ")
@@ -49,8 +49,8 @@ def marked_grammar(messages: Sequence[Message]) -> Grammar | None:
 
 
 def _schema(name: str, notes: str, in_json: bool) -> Mapping[str, Any] | None:
-    """The schema of a field's value, as a note tells it; that of a string without one, None for one that says other
-    things.
+    """The schema of a field's value, as given in a note; that of a string if there is no note, and None if the note is
+    not understood.
     """
     found = re.search(rf"\{{{name}\}} +{re.escape(NOTE)}(.*)", notes)
     if found is None:
@@ -76,7 +76,7 @@ def _json_rule(schemas: Mapping[str, Any]) -> str:
 
 
 def _marked_rules(schemas: Mapping[str, Any]) -> Iterator[str]:
-    """The rules of fields under marks, each with what stands between its value and the next one."""
+    """The rules of fields under marks, each with the text between its value and the next one."""
     names = [*schemas, COMPLETED]
     places = range(len(schemas))
     yield f"body: {quoted(_mark(names[0]) + chr(10))} " + " ".join(f"field_{number}" for number in places)
@@ -93,7 +93,7 @@ def _marked_rules(schemas: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _pattern(text: str) -> str:
-    """A text as it stands in a regular expression of a rule."""
+    """A text, escaped for a regular expression of a rule."""
     return "".join(f"\\{letter}" if letter in "[]#" else "\\n" if letter == "\n" else letter for letter in text)
 
 

@@ -1,9 +1,9 @@
-"""Questions in marked fields, as the client DSPy asks them: `[[ ## question ## ]]`, the question, and then which fields
-the reply is to have, under such marks or in a JSON object.
+"""Questions in marked fields, as the client DSPy sends them: `[[ ## question ## ]]`, the question, and then the fields
+that the reply should have, under such marks or in a JSON object.
 
-A model of steps knows no marks. So the question is what stands in the field, and the server itself carries out what
-follows it, and what system messages say with marks: answer and steps are put into the fields that are wanted. Any other
-message is left as it is.
+A model of steps does not know the marks, so its question is the text of the field. The server itself carries out the
+instruction after it, and system messages that contain marks: it puts the answer and the steps into the requested
+fields. Any other message is left unchanged.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ MARKED, IN_JSON = (
 )
 WANTED = {MARKED: re.compile(r"`\[\[ ## (\w+) ## \]\]`"), IN_JSON: re.compile(r"`(\w+)`")}
 COMPLETED = "completed"
-"""The mark behind the last field of a reply."""
+"""The mark after the last field of a reply."""
 
 
 @dataclass(frozen=True)
 class MarkedQuestion:
-    """A question in a marked field. instruction: what stands behind it. fields: those of the reply, in order, one for
-    the answer and at most one for the steps. in_json: whether they are to be a JSON object.
+    """A question in a marked field. instruction: the text after it. fields: the fields of the reply in order, one for
+    the answer and at most one for the steps. in_json: whether the reply is to be a JSON object.
     """
 
     question: str
@@ -44,7 +44,7 @@ class MarkedQuestion:
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """The question that a text asks in this way; None for any other text."""
+        """Read the question of a text in this format; None for any other text."""
         given, respond, wanted = text.strip().rpartition("\n\nRespond with ")
         mark = INPUT.match(given)
         kind = next((kind for kind in WANTED if wanted.startswith(kind)), None)
@@ -60,7 +60,7 @@ class MarkedQuestion:
         return cls(question, (respond + wanted).strip(), tuple(fields), kind == IN_JSON)
 
     def form_beside(self, form: Form | None) -> Form | None:
-        """The form of the reply, where the request itself has asked for `form`: a schema goes before marks."""
+        """The form of the reply, given the `form` that the request asks for: a schema takes precedence over marks."""
         if not self.in_json:
             return form or MarkedForm(self.fields)
         if form != AnswerForm():
@@ -80,7 +80,7 @@ class MarkedForm:
     call: ForcedCall | None = None
 
     def fill(self, answer: Answer) -> Answer:
-        """The same answer in its field, and the steps in theirs; a refusal stays as it is."""
+        """The same answer with the answer and the steps in their fields; a refusal is left unchanged."""
         if answer.receipt.outcome not in (Outcome.ANSWERED, Outcome.BEST_EFFORT):
             return answer
         steps = "\n".join(step.text for step in answer.steps)
@@ -91,7 +91,7 @@ class MarkedForm:
 def read_marked_fields(
     messages: Sequence[Message | ReasoningInput], form: Form | None
 ) -> tuple[Sequence[Message | ReasoningInput], Form | None]:
-    """The messages and the form of the reply, as they are when the last message has no marks."""
+    """The messages and the form of the reply; both are unchanged if the last message has no marks."""
     place = max((place for place, message in enumerate(messages) if isinstance(message, Message)), default=None)
     last = None if place is None else messages[place]
     marked = MarkedQuestion.read(last.text) if isinstance(last, Message) and last.role == "user" else None

@@ -1,8 +1,8 @@
-"""Answers as JSON: puts the one value that an answer is, and its steps, into the properties that a schema has for them.
+"""Answers as JSON: puts an answer, which is one value, and its steps into the properties that a schema has for them.
 
 A model of steps answers with a number, a word or a name, and writes no JSON itself. So only the form is promised here:
-an answer that does not fit the schema is refused, never changed until it fits. A schema that asks for more than one
-value is refused before anything is written (`json_schemas`); the error names the place that cannot be filled.
+an answer that does not fit the schema is refused, not made to fit. A schema that requires more than one value is
+refused before anything is written (`json_schemas`); the error names the place that cannot be filled.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tuili.serve.schemas.formats import ChatSchema, ItemSchema, JsonObject, Text
 
 
 class Form(Protocol):
-    """What a reply is to look like."""
+    """The form of a reply."""
 
     @property
     def call(self) -> Calling | None:
-        """How a function is called with it."""
+        """How a reply in this form calls a function."""
 
     def fill(self, answer: Answer) -> Answer:
         """The same answer in this form, or a refusal."""
@@ -44,13 +44,13 @@ def form_for(format: Text | JsonObject | ChatSchema | ItemSchema | None) -> Answ
 
 
 def fill_form(answer: Answer, form: Form | None) -> Answer:
-    """The answer in the form that was asked for; unchanged for None."""
+    """The answer in the requested form; unchanged if that is None."""
     return answer if form is None else form.fill(answer)
 
 
 @dataclass(frozen=True)
 class ForcedCall:
-    """The function that is called with the JSON. named: whether the request names it, or forces any."""
+    """The function that is called with the JSON. named: whether the request names it; otherwise it forces any."""
 
     function: str
     named: bool
@@ -62,21 +62,21 @@ class ForcedCall:
 
 @dataclass(frozen=True)
 class AnswerForm:
-    """The form of a JSON object that an answer and its steps fill. call: the function whose parameters these are."""
+    """The form of a JSON object that an answer and its steps fill. call: the function that takes it as arguments."""
 
     node: ObjectNode = STEPS_AND_ANSWER
     call: ForcedCall | None = None
 
     @classmethod
     def from_schema(cls, schema: Mapping[str, Any], place: str, call: ForcedCall | None = None) -> AnswerForm:
-        """The form that a schema asks for. place: where the schema stands in the request, for errors.
+        """The form that a schema requires. place: where the schema stands in the request, for errors.
 
         Raises `HttpError` for a schema that one value and its steps cannot fill.
         """
         return cls(read_schema(schema, place), call)
 
     def fill(self, answer: Answer) -> Answer:
-        """The same answer as JSON. Where its value does not fit, it becomes a refusal; a refusal stays as it is."""
+        """The same answer as JSON. If its value does not fit, it becomes a refusal. A refusal is left unchanged."""
         if answer.receipt.outcome not in (Outcome.ANSWERED, Outcome.BEST_EFFORT):
             return answer
         try:
@@ -88,7 +88,7 @@ class AnswerForm:
 
 
 class _DoesNotFit(InputError):
-    """An answer is not what the schema wants."""
+    """An answer does not fit the schema."""
 
 
 def _fill(node: Node, answer: str, steps: Sequence[str]) -> Any:

@@ -1,7 +1,7 @@
-"""Forms that a model of prose writes itself: JSON of any schema, and calls of functions. A grammar keeps them.
+"""Forms that a model of prose writes itself: JSON that fits any schema, and function calls. A grammar enforces them.
 
-`structured` has what becomes of the one value that a model of steps writes. How calls look is left to `calls`, how the
-model is told of them to `chats`.
+`structured` handles the one value that a model of steps writes. The format of calls is left to `calls`, and describing
+it to the model to `chats`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuili.serve.schemas.formats import ChatSchema, ItemSchema, JsonObject, Text
 from tuili.serve.schemas.tools import ChatTool, ChatToolChoice, Function, ItemTool, ItemToolChoice, ToolMode
 
 MAX_CALLS = 8
-"""Calls in one answer."""
+"""The maximum number of calls in one answer."""
 Tools = Sequence[ChatTool | ItemTool]
 ToolChoice = ToolMode | ChatToolChoice | ItemToolChoice | None
 Format = Text | JsonObject | ChatSchema | ItemSchema | None
@@ -27,8 +27,8 @@ Format = Text | JsonObject | ChatSchema | ItemSchema | None
 
 @dataclass(frozen=True)
 class WrittenForm:
-    """The form of what a model writes. instruction: what the system message tells it of the form. tools: what its chat
-    template tells it of functions. call: how calls are read; None where there are none.
+    """The form of what a model writes. instruction: what the system message says about the form. tools: the functions
+    that its chat template receives. call: how calls are read; None if there are none.
     """
 
     grammar: Grammar
@@ -45,7 +45,7 @@ class _Offered:
     forced: bool = False
     named: bool = False
     told: tuple[dict[str, Any], ...] = field(default_factory=tuple)
-    """All functions of the request, as templates are told of them."""
+    """All functions of the request, in the format of chat templates."""
 
 
 def written_form(
@@ -53,7 +53,7 @@ def written_form(
 ) -> WrittenForm | None:
     """The form that a request asks for; None for text. template: the chat template of the model.
 
-    Raises `HttpError` for a schema that cannot be kept, and for a choice of functions that there are not.
+    Raises `HttpError` for a schema that cannot be enforced, and for a choice of functions that are not offered.
     """
     offered = _offered(tools, choice)
     try:
@@ -77,7 +77,7 @@ def written_form(
 
 
 def _json_answer(format: Format) -> tuple[str | None, str]:
-    """The rule of an answer in JSON, and what the model is told of it; None and nothing for text."""
+    """The grammar rule of an answer in JSON, and what the model is told about it; None and "" for text."""
     if isinstance(format, ChatSchema):
         schema, place = format.json_schema.body, "response_format.json_schema.schema"
     elif isinstance(format, ItemSchema):
@@ -88,7 +88,7 @@ def _json_answer(format: Format) -> tuple[str | None, str]:
 
 
 def _offered(tools: Tools | None, choice: ToolChoice) -> _Offered | None:
-    """The functions that may be called; None where none may be."""
+    """The functions that may be called; None if none may be."""
     if not tools:
         if isinstance(choice, str | None) and choice != "required":
             return None
@@ -112,14 +112,14 @@ def _offered(tools: Tools | None, choice: ToolChoice) -> _Offered | None:
 
 
 def _told(function: Function) -> dict[str, Any]:
-    """A function as chat templates have it."""
+    """A function in the format of chat templates."""
     parameters = function.parameters or {"type": "object", "properties": {}}
     told = {"name": function.name, "description": function.description or "", "parameters": parameters}
     return {"type": "function", "function": told}
 
 
 def _call_rules(offered: _Offered, answer: str | None, calls: CallFormat, several: bool) -> list[str]:
-    """The rules of calls, and of an answer beside them where none is forced."""
+    """The grammar rules for calls and, if none is forced, for an answer before or instead of them."""
     more = f" ({quoted(chr(10))} call){{0,{MAX_CALLS - 1}}}" if several and calls.opening else ""
     rest = f"{_literal(calls.before)}function{_literal(calls.closing)}"
     rules = [f"call: {_literal(calls.opening)}{rest}"]
@@ -143,12 +143,12 @@ def _call_rules(offered: _Offered, answer: str | None, calls: CallFormat, severa
 
 
 def _literal(text: str) -> str:
-    """A text among the parts of a rule; nothing for none."""
+    """A text as part of a rule; "" if it is empty."""
     return f" {quoted(text)} " if text else ""
 
 
 def _arguments(parameters: Mapping[str, Any] | None, place: str) -> Mapping[str, Any]:
-    """The schema of an object of arguments. Raises `SchemaFault` for that of anything else."""
+    """The schema of a function's arguments. Raises `SchemaFault` if it is not that of an object."""
     if not parameters:
         return {"type": "object", "additionalProperties": False}
     if parameters.get("type", "object") != "object":
@@ -157,7 +157,7 @@ def _arguments(parameters: Mapping[str, Any] | None, place: str) -> Mapping[str,
 
 
 def _explanation(offered: _Offered, calls: CallFormat) -> str:
-    """What a model is told of functions whose template has no words for them."""
+    """The description of functions for a model whose template does not support them."""
     functions = "\n".join(json.dumps(one["function"], ensure_ascii=False) for one in offered.told)
     example = f'{calls.opening}{calls.before}{{"name": NAME, "{calls.key}": ARGUMENTS}}{calls.closing}'
     return (

@@ -1,4 +1,4 @@
-"""A histogram for values that are observed with every token. Observing takes no lock: only one thread may observe."""
+"""A histogram for values observed with every token. Observing takes no lock, so only one thread may observe."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from prometheus_client.utils import floatToGoString
 class BucketCounts:
     """The number of observed values for each bucket, and the sum of the values.
 
-    A value is counted in the bucket of the first bound that it does not exceed, and above all bounds in the last
-    bucket. bounds: rising numbers, one fewer than buckets.
+    A value is counted in the bucket of the first bound that it does not exceed, or in the last bucket if it exceeds all
+    bounds. bounds: increasing numbers, one fewer than buckets.
     """
 
     def __init__(self, bounds: Sequence[float]) -> None:
@@ -29,8 +29,8 @@ class BucketCounts:
 
 
 class LockFreeHistogram(Collector):
-    """A histogram with the label `model` that Prometheus can read. `prometheus_client.Histogram`, which takes a lock
-    for each value, is its slow twin.
+    """A histogram with the label `model` that Prometheus can read. `prometheus_client.Histogram` is slower, because it
+    takes a lock for each value.
     """
 
     def __init__(self, name: str, documentation: str, bounds: Sequence[float], registry: CollectorRegistry) -> None:
@@ -39,7 +39,7 @@ class LockFreeHistogram(Collector):
         registry.register(self)
 
     def labels(self, model: str) -> BucketCounts:
-        """Where the values of a model are counted."""
+        """The bucket counts of a model."""
         return self._by_model.setdefault(model, BucketCounts(self._bounds))
 
     def collect(self) -> Iterator[Metric]:

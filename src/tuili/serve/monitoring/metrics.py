@@ -1,8 +1,8 @@
 """All metrics of a server, as Prometheus reads them: load, latency, tokens, outcomes, depth, experts, promises,
 feedback.
 
-Metrics of answers are counted from their receipts; the gauges of engines are read when somebody asks. What is counted
-while one request is answered stands in `request_metrics`. Every name begins with `tuili_`.
+Metrics of answers are counted from their receipts; the gauges of engines are read on each scrape. `request_metrics`
+counts the events of a request while it is answered. Every name begins with `tuili_`.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ class Metrics:
         self._create_at_zero(models.names)
 
     def _create_at_zero(self, models: Iterable[str]) -> None:
-        """Create the counters whose labels are known. Prometheus takes the first value that it reads for the level from
-        which a counter grows, so it would miss the first event of a counter that comes with it.
+        """Create the counters whose labels are known. Prometheus takes the first value that it reads as the baseline of
+        a counter, so it would miss the event with which a counter is created.
         """
         known_labels = {
             self.tokens: ("prompt", "reused", "reasoning", "answer"),
@@ -141,7 +141,7 @@ class Metrics:
         return generate_latest(self.registry)
 
     def record_activity(self, model: str, observation: Observation) -> None:
-        """Count what experts and attention heads did since the last look."""
+        """Record the activity of experts and attention heads since the last observation."""
         for layer, share in enumerate(observation.active_heads):
             self.active_heads.labels(model, str(layer)).set(share)
         trunk_layers = len(observation.active_heads) - len(observation.expert_tokens)
@@ -177,13 +177,13 @@ class Metrics:
 
 
 class EngineGauges(Collector):
-    """The load and the state of every engine, read when they are asked for."""
+    """The load and the state of every engine, read on each scrape."""
 
     def __init__(self, models: ModelRegistry) -> None:
         self._models = models
 
     def collect(self) -> Iterator[Metric]:
-        """One gauge after the other, each with the values of all models."""
+        """Yield one gauge after the other, each with the values of all models."""
         loaded, names = self._models.loaded, self._models.names
         gauges: dict[str, tuple[str, Iterable[tuple[str, float]]]] = {
             "tuili_queue_waiting": (
@@ -212,7 +212,7 @@ class EngineGauges(Collector):
 
 
 def alarm_gauges(alarms: Mapping[str, Sequence[AlarmReading]]) -> Iterator[Metric]:
-    """The alarms of each model. The label `caller` is the name of a key, and empty for the common alarms."""
+    """The alarms of each model. The label `caller` is the name of a key, or empty for the common alarms."""
     revoked = GaugeMetricFamily(
         "tuili_promise_revoked",
         "Whether promises to a caller were revoked, or to all, because requests have changed.",

@@ -10,7 +10,7 @@ from tuili.serve.monitoring.metrics import Metrics
 
 
 class RequestMetrics:
-    """Counts the events of one request, which starts at `now` (seconds), and its end, however it ends, exactly once."""
+    """Counts the events of one request, which starts at `now` (seconds), and its end exactly once, however it ends."""
 
     def __init__(self, metrics: Metrics, model: str, request: Request, now: float) -> None:
         self._metrics, self._model, self.request, self._last_event = metrics, model, request, now
@@ -22,7 +22,7 @@ class RequestMetrics:
         self._in_flight.inc()
 
     def observe(self, events: Sequence[Event], now: float) -> None:
-        """Count events that came together at `now`, in seconds."""
+        """Count events that arrived together at `now`, in seconds."""
         for event in events:
             if isinstance(event, TokenWritten):
                 histogram = self._inter_token_seconds if self._written_tokens else self._first_token_seconds
@@ -39,11 +39,11 @@ class RequestMetrics:
                 assert isinstance(event, StepJudged)
 
     def set_prompt_tokens(self, tokens: int) -> None:
-        """Note the length of the prompt. It is counted with the first token: before that it may never be read."""
+        """Note the length of the prompt. It counts from the first token on: until then it may not have been read."""
         self._prompt_tokens = tokens
 
     def record_error(self, error: HttpError) -> None:
-        """Count an error that the client gets in place of an answer."""
+        """Count an error that the client receives instead of an answer."""
         reason = error.code or "other"
         if error.status == 500:
             self.record_unanswered("failed", reason)

@@ -1,7 +1,7 @@
-"""OpenTelemetry traces: one span for each call of a model, without a word of its prompts or answers. Nothing is traced
-unless a collector is named, and only then the packages of the extra `traces` are imported.
+"""OpenTelemetry traces: one span for each call of a model, without any text of its prompts or answers. Nothing is
+traced unless a collector is specified, and only then are the packages of the extra `traces` imported.
 
-Attributes are named by https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans; our own begin with `tuili.`.
+Attributes are named as in https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans; our own begin with `tuili.`.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
 OPERATION_NAMES = {"/v1/completions": "text_completion"}
-"""The conventions' name of an operation, by path; on other paths it is `chat`."""
+"""The name of an operation in the conventions, by path; on other paths it is `chat`."""
 EXPORT_TIMEOUT_SECONDS = 3.0
-"""How long a collector may take for what it is sent, also when the server ends."""
+"""How long sending to a collector may take, also at shutdown."""
 CANCELLATIONS = (GeneratorExit, asyncio.CancelledError)
-"""What is raised in a call that nobody waits for any more."""
+"""The exceptions raised in a call that nobody waits for any more."""
 
 
 class CallSpan:
-    """The span of one call of a model, with one choice or several. Without a span it does nothing."""
+    """The span of one call of a model, with one or more choices. Without a span, it does nothing."""
 
     def __init__(self, span: Span | None = None) -> None:
         self._span, self._start, self._has_events = span, time.perf_counter(), False
@@ -56,7 +56,7 @@ class CallSpan:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the span, with the answers that there are and the error that ended the call, if one did."""
+        """End the span, with the available answers and the error that ended the call, if any."""
         if self._span is None:
             return
         if self._answers:
@@ -77,7 +77,7 @@ class CallSpan:
 
 
 class Traces:
-    """Makes the spans of calls; without a tracer, spans that do nothing. `close` sends what has not been sent yet."""
+    """Creates the spans of calls; without a tracer, they do nothing. `close` sends spans that were not sent yet."""
 
     def __init__(self, tracer: Tracer | None = None, close: Callable[[], None] = lambda: None) -> None:
         self.tracer, self.close = tracer, close
@@ -85,7 +85,7 @@ class Traces:
     def start_call(
         self, headers: Mapping[str, str], path: str, model: str, requests: Sequence[Request], request_id: str
     ) -> CallSpan:
-        """The span of a call that begins, as part of the trace that its headers name (`traceparent`)."""
+        """Start the span of a call, as part of the trace that its headers name (`traceparent`)."""
         if self.tracer is None:
             return CallSpan()
         from opentelemetry.trace import SpanKind
@@ -98,10 +98,10 @@ class Traces:
 
 
 def otlp_traces(url: str) -> Traces:
-    """Traces that are sent to a collector of OTLP over HTTP, such as `http://127.0.0.1:4318`. The usual variables are
-    followed, for example `OTEL_TRACES_SAMPLER` and `OTEL_EXPORTER_OTLP_HEADERS`.
+    """Traces that are sent to a collector by OTLP over HTTP, such as `http://127.0.0.1:4318`. The usual environment
+    variables apply, for example `OTEL_TRACES_SAMPLER` and `OTEL_EXPORTER_OTLP_HEADERS`.
 
-    Raises `InputError` where `url` is no URL, and without the extra `traces`.
+    Raises `InputError` if `url` is not an HTTP URL, or if the extra `traces` is not installed.
     """
     if not url.startswith(("http://", "https://")):
         raise InputError(f"traces {url!r}: give the URL of a collector, such as http://127.0.0.1:4318")
@@ -114,7 +114,7 @@ def otlp_traces(url: str) -> Traces:
         raise InputError(f"traces need OpenTelemetry ({error}): pip install 'tuili[traces]'") from None
     service = os.environ.get("OTEL_SERVICE_NAME", "tuili")
     provider = TracerProvider(resource=Resource.create({"service.name": service, "service.version": __version__}))
-    # The exporter reads the variable where no timeout is given.
+    # The exporter reads the variable if no timeout is given.
     timeout = None if "OTEL_EXPORTER_OTLP_TIMEOUT" in os.environ else EXPORT_TIMEOUT_SECONDS
     exporter = OTLPSpanExporter(f"{url.rstrip('/')}/v1/traces", timeout=timeout)
     provider.add_span_processor(BatchSpanProcessor(exporter))

@@ -1,5 +1,5 @@
-"""What a stream of `POST /v1/responses` tells of the answer: its items one after the other, a message and calls of
-functions, each from its beginning to its end. What stands before them in the stream is left to `responses`.
+"""What a stream of `POST /v1/responses` sends of the answer: its items one after the other, a message and function
+calls, each from its beginning to its end. What precedes them in the stream is left to `responses`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NamedEvent = tuple[str, dict[str, Any]]
 
 
 class AnswerItems:
-    """Tells of the items of an answer, behind that of the reasoning."""
+    """Produces the events of the items of an answer, after the reasoning item."""
 
     def __init__(self, builder: ResponseBuilder) -> None:
         self._builder = builder
@@ -34,19 +34,19 @@ class AnswerItems:
         if isinstance(builder.call, ChosenCalls):
             self._reader = builder.call.reader()
         self._message: str | None = None
-        """The text of the message so far; None before it has been begun."""
+        """The text of the message so far; None before the message has begun."""
         self._calls: list[Call] = []
         self._open = False
-        """Whether the last item is not done."""
+        """Whether the last item is unfinished."""
 
     def add(self, text: str, depth: int | None) -> Iterator[NamedEvent]:
-        """The events of a further piece of the answer, for which a token ran through so many layers."""
+        """The events for a further piece of the answer. depth: the layers of the token that wrote it, if one did."""
         pieces = [TextWritten(text)] if self._reader is None else list(self._reader.add(text))
         for piece in pieces:
             yield from self._piece(piece, depth)
 
     def end(self, answer: Answer, told: int) -> Iterator[NamedEvent]:
-        """The events of what has not been told of a whole answer: all behind the first `told` characters."""
+        """The events for the part of a whole answer that was not sent: all after the first `told` characters."""
         if (reason := refusal(answer)) is not None:
             yield from self._refused(reason, answer)
             return
@@ -90,7 +90,7 @@ class AnswerItems:
         yield "content_part.added", {**self._in_message, "part": text_part("")}
 
     def _close(self, cut: bool) -> Iterator[NamedEvent]:
-        """The end of the last item, if it is not done. cut: whether a limit has ended it."""
+        """The events that end the last item, if it is unfinished. cut: whether a limit has ended it."""
         if not self._open:
             return
         self._open = False
@@ -118,7 +118,7 @@ class AnswerItems:
 
     @property
     def _index(self) -> int:
-        """Where in the output the last call stands."""
+        """The index of the last call in the output."""
         return len(self._calls) + (self._message is not None)
 
     @property

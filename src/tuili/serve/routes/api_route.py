@@ -1,4 +1,4 @@
-"""A route of the API, with all that the OpenAPI document says of what clients may send."""
+"""A route of the API, with everything that the OpenAPI document says about its requests."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class ApiRoute(Route):
     """Answers requests of one method to one path.
 
     Args:
-        answer: gives the reply to a request, and is called with the request alone or, where the route has a `body`,
-            with the body and the request.
-        check: raises for a request that is refused whatever its body is.
+        answer: replies to a request. It is called with the request alone or, if the route has a `body`, with the body
+            and the request.
+        check: raises an error for a request that is refused whatever its body is.
     """
 
     def __init__(
@@ -38,5 +38,5 @@ class ApiRoute(Route):
             return await (answer(http) if body is None else answer(await read_body(http, body), http))
 
         super().__init__(path, endpoint, methods=[method], name=answer.__name__)
-        self.methods = {method}  # Starlette lets HEAD stand beside GET
+        self.methods = {method}  # Starlette adds HEAD to GET
         self.method, self.summary, self.body, self.description = method, summary, body, cleandoc(answer.__doc__ or "")

@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions`: whole answers, or a stream of what is written as it comes."""
+"""`POST /v1/chat/completions`: whole answers, or a stream of text as it is written."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def chat(body: ChatRequest, http: HttpRequest) -> Response:
 
 
 async def ask_in_prose(body: ChatRequest, template: str) -> Asked:
-    """What a model of prose with this chat template is asked. Raises `HttpError`."""
+    """What a model of prose with this chat template receives. Raises `HttpError`."""
     wanted = body.tools, body.tool_choice, body.parallel_tool_calls, body.response_format
     form = await asyncio.to_thread(written_form, *wanted, template)
     if not body.tools and isinstance(body.response_format, Text | JsonObject | None):
@@ -84,7 +84,7 @@ async def ask_in_prose(body: ChatRequest, template: str) -> Asked:
 
 
 def requested_form(body: ChatRequest) -> AnswerForm | None:
-    """The form of JSON that is asked for, by a format or by a function that is to be called; None for text.
+    """The JSON form that a format or a forced function call requires; None for text.
 
     Raises `HttpError`.
     """
@@ -99,14 +99,14 @@ def requested_form(body: ChatRequest) -> AnswerForm | None:
 
 
 def engine_requests(body: ChatRequest, asked: Asked) -> list[Request]:
-    """What the engine is asked: one request for each choice, with seeds that count up."""
+    """The engine's requests: one per choice, with seeds that count up."""
     max_tokens = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     budget = budget_for(body.reasoning_effort, max_tokens, body.budget.model_dump(), asked.form)
     return with_seeds(asked.request(budget, sampling_for(body, body.stop), body), body.n or 1)
 
 
 class ChatStream:
-    """What a stream tells of a chat: its chunks. usage_so_far: whether each of them tells the tokens so far."""
+    """What a stream sends for a chat: its chunks. options: which of them report the usage."""
 
     named = False
 
@@ -122,7 +122,7 @@ class ChatStream:
         self._written = 0
 
     def of_event(self, index: int, event: Event) -> Iterator[ChatChunk]:
-        """The chunks of an event of the choice with this index."""
+        """The chunks for an event of the choice with this index."""
         reasoning = self._reasoning.get(index)
         if reasoning is None:
             reasoning = self._reasoning[index] = ReasoningText()
@@ -147,14 +147,14 @@ class ChatStream:
             yield self._chunk(index, {}, finish_reason=reason, receipt=receipt(event.answer))
 
     def at_end(self) -> Iterator[ChatChunk]:
-        """The chunk with the usage, if it is wanted."""
+        """The chunk with the usage, if requested."""
         if self._tells_usage:
             last = chunk(self._id, self._dispatcher.served.name, self._created, 0, {})
             yield {**last, "choices": [], "usage": usage(self._answers.values())}
 
     def _chunk(self, index: int, delta: Delta, **extras: Unpack[ChunkExtras]) -> ChatChunk:
-        """A chunk, with the tokens so far where they are wanted. All of them count as reasoning: only the last chunk of
-        a stream, which has a usage of its own, knows which ones were the answer.
+        """A chunk, with the tokens so far if requested. All of them count as reasoning: which ones were the answer is
+        known only to the last chunk of a stream, which has its own usage.
         """
         one = chunk(self._id, self._dispatcher.served.name, self._created, index, delta, **extras)
         if self._tells_usage_so_far:
@@ -163,11 +163,11 @@ class ChatStream:
 
 
 class ToldAnswer:
-    """What chunks have told of an answer: its text, and calls of functions."""
+    """What chunks have sent of an answer: its text, and function calls."""
 
     def __init__(self, call: Calling | None) -> None:
         self._call, self._told, self._calls = call, 0, 0
-        """`_told`: characters of the answer."""
+        """`_told`: number of characters of the answer."""
         self._reader: CallReader | None = call.reader() if isinstance(call, ChosenCalls) else None
 
     def add(self, text: str) -> list[Delta]:
@@ -178,7 +178,7 @@ class ToldAnswer:
         return [{"content": text}] if text else []
 
     def end(self, answer: Answer) -> list[Delta]:
-        """What has not been told of a whole answer, or why there is none."""
+        """The part of a whole answer that has not been sent, or why there is no answer."""
         if (reason := refusal(answer)) is not None:
             return [{"content": "", "refusal": reason}]
         if self._reader is not None:

@@ -1,5 +1,5 @@
 """`POST /v1/completions`: each prompt is a question, and the text of a choice is the answer without its steps; with
-`echo`, the prompt and the answer. A model that writes prose goes on with the prompt.
+`echo`, the prompt and the answer. A model that writes prose continues the prompt.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tuili.serve.text_logprobs import text_logprobs
 
 
 async def completions(body: CompletionRequest, http: HttpRequest) -> Response:
-    """`stream: true` sends what is certain of each answer: of a model of steps, all at once when it is there."""
+    """`stream: true` sends each answer as it becomes certain; from a model of steps, each comes as a whole."""
     dispatcher = Dispatcher.for_model(http, body.model)
     requests = engine_requests(body, dispatcher.served.prose)
     told = CompletionStream(dispatcher.served.name, body)
@@ -38,7 +38,7 @@ async def completions(body: CompletionRequest, http: HttpRequest) -> Response:
 
 
 def engine_requests(body: CompletionRequest, prose: bool) -> list[Request]:
-    """What the engine is asked: for each prompt one request for each choice, with seeds that count up."""
+    """The engine's requests: for each prompt one per choice, with seeds that count up."""
     budget = budget_for(None, 1 if body.max_tokens == 0 else body.max_tokens, body.budget.model_dump())
     sampling = sampling_for(body, body.stop)
     writes = body.max_tokens != 0
@@ -65,8 +65,8 @@ def _with_prompt(request: Request, prompt: str | list[int]) -> Request:
 
 
 class CompletionStream:
-    """What a stream tells of a completion: its text as it becomes certain, and at last the rest of it with the receipt.
-    With `echo` and with log-probabilities nothing is told before that.
+    """What a stream sends for a completion: its text as it becomes certain and, at the end, the rest with the receipt.
+    With `echo` or log-probabilities, nothing is sent before the end.
     """
 
     named = False
@@ -76,10 +76,10 @@ class CompletionStream:
         self._body, self._options = body, body.stream_options or StreamOptions()
         self._answers: list[Answer] = []
         self._told = Counter[int]()
-        """Characters of the answer that have been told, by choice."""
+        """Number of characters of the answer that have been sent, by choice."""
 
     def of_event(self, index: int, event: Event) -> Iterator[TextCompletion]:
-        """The chunk of an answer, or of what a token adds to one; nothing of other events."""
+        """The chunk for an answer, or for what a token adds to one; nothing for other events."""
         whole = self._body.echo or self._body.logprobs is not None
         if isinstance(event, TokenWritten) and event.answer and not whole:
             self._told[index] += len(event.answer)
@@ -91,7 +91,7 @@ class CompletionStream:
             yield {**one, "usage": usage(self._answers)} if self._options.continuous_usage_stats else one
 
     def at_end(self) -> Iterator[TextCompletion]:
-        """The chunk with the usage, if it is wanted."""
+        """The chunk with the usage, if requested."""
         if self._options.include_usage:
             yield {**self.completion([]), "usage": usage(self._answers)}
 

@@ -1,5 +1,5 @@
-"""`POST /v1/feedback`: what people thought of an answer. It is counted, and kept in a file for training if there is
-one.
+"""`POST /v1/feedback`: what people thought of an answer. Feedback is counted and, if there is a file for it, kept for
+training.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tuili.serve.schemas.rules import all_of, at_least_one_text
 LOG = logging.getLogger(__name__)
 MAX_TEXT_CHARS = 4_000
 MAX_FILE_BYTES = 100_000_000
-"""A file of this size takes no more: whoever may ask questions may also fill it."""
+"""The maximum size of the file. It is bounded because whoever may ask questions may also fill it."""
 
 
 class Feedback(StrictModel):
@@ -49,7 +49,7 @@ class Feedback(StrictModel):
 class FeedbackFile:
     """A file of JSON lines to which feedback is appended, up to `max_bytes`; without a path nothing is kept.
 
-    Raises `InputError` where the file cannot be written.
+    Raises `InputError` if the file cannot be written.
     """
 
     def __init__(self, path: Path | None, max_bytes: int = MAX_FILE_BYTES) -> None:
@@ -58,7 +58,7 @@ class FeedbackFile:
             try:
                 with path.open("ab+") as file:
                     if file.tell() and (file.seek(-1, 2), file.read(1))[1] != b"\n":
-                        file.write(b"\n")  # so that a line which was cut off by an interruption stays on its own
+                        file.write(b"\n")  # so that a line that was cut off by an interruption stays on its own
             except OSError as error:
                 raise InputError(f"{path}: feedback cannot be kept there: {error.strerror}") from None
 
@@ -80,7 +80,7 @@ class FeedbackFile:
 
 
 async def feedback(body: Feedback, http: HttpRequest) -> JsonReply:
-    """Counted by Prometheus, and kept where the server was given a file for it."""
+    """Feedback is counted for Prometheus, and kept if the server was given a file for it."""
     http.state.caller.charge()
     metrics: Metrics = http.app.state.metrics
     model = body.model if body.model in http.app.state.models.names else "unknown"

@@ -1,5 +1,5 @@
-"""`/v1/operator/…`: what only keys of the role operator may do. It shows the alarms and lets them begin anew, and it
-draws promised answers and takes judgements of them.
+"""`/v1/operator/…`: routes that only keys of the role operator may use. They show and restart the alarms, draw
+promised answers, and take judgements of them.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def require_operator(http: HttpRequest) -> None:
 
 
 class AlarmReset(StrictModel):
-    """Which alarms begin anew: those of one key, or the common ones, where no key is named."""
+    """Which alarms to restart: those of one key, or the common ones if no key is named."""
 
     model: Name
     key: Name | None = None
 
 
 class AuditRequest(StrictModel):
-    """How many promised answers to draw at most."""
+    """The maximum number of promised answers to draw."""
 
     model: Name
     count: Annotated[int, Field(ge=1, le=MAX_SAMPLE), WHOLE_NUMBER] = 1
@@ -62,7 +62,7 @@ async def alarms(http: HttpRequest) -> JsonReply:
 
 
 async def reset(body: AlarmReset, http: HttpRequest) -> JsonReply:
-    """What they had revoked is promised again. Returns the alarms as they were."""
+    """Promises that these alarms had revoked are made again. Returns the alarms as they were before."""
     models: ModelRegistry = http.app.state.models
     served = models.find(body.model)
     http.state.model = served.name
@@ -88,7 +88,7 @@ async def draw(body: AuditRequest, http: HttpRequest) -> JsonReply:
 
 
 async def judge(body: Judgement, http: HttpRequest) -> JsonReply:
-    """The alarm on wrong answers hears of it. An answer is judged once."""
+    """Reports the judgement to the alarm on wrong answers. An answer can be judged only once."""
     models: ModelRegistry = http.app.state.models
     audit: Audit = http.app.state.audit
     name: str = http.path_params["name"]

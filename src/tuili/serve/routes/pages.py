@@ -1,5 +1,5 @@
-"""The page at `/`: a fixed list of files, each read once, at the start, and the checker's marks as a module. Clients
-name a file of the list; no path that they send reaches the file system.
+"""The page at `/`: a fixed list of files, each read once at startup, and the checker's marks as a module. Clients name
+a file of the list; no path that they send reaches the file system.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ FILE_NAMES = (
 )
 
 MARKS = "marks.js"
-"""A module that is no file."""
+"""A generated module, which is not a file."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ async def page_file(http: Request) -> Response:
     """A file of the page, by name."""
     file = FILES.get(http.path_params["name"])
     if file is None:
-        raise HTTPException(404)  # `app` says in words what is missing
+        raise HTTPException(404)  # `app` writes the error message
     return _file_reply(file, http)
 
 

@@ -1,4 +1,4 @@
-"""Builds the reply of `POST /v1/responses`: the response with its items, as it stands before and after the answer."""
+"""Builds the reply of `POST /v1/responses`: the response with its items, before and after the answer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ResponseBuilder:
             f"{prefix}_{new_id()}" for prefix in ("resp", "rs", "msg")
         )
         self._call_ids: list[tuple[str, str]] = []
-        """Of the items of calls, and of the calls."""
+        """The ids of the items with calls, and of the calls."""
 
     def in_progress(self) -> ResponseReply:
         """The response before there is an answer."""
@@ -109,7 +109,7 @@ class ResponseBuilder:
         }
 
     def reasoning_item(self, text: str | None) -> ReasoningItem:
-        """The item with the text of the steps; None before they are complete."""
+        """The item with the text of the steps; `text` is None before they are complete."""
         return {
             "id": self.reasoning_id,
             "type": "reasoning",
@@ -119,7 +119,7 @@ class ResponseBuilder:
         }
 
     def answer_items(self, answer: Answer) -> list[MessageItem | FunctionCallItem]:
-        """The items with the answer: a message, calls of functions, or both."""
+        """The items with the answer: a message, function calls, or both."""
         last: Progress = "incomplete" if finish_reason(answer) == "length" else "completed"
         if (reason := refusal(answer)) is not None:
             return [self._message(last, [{"type": "refusal", "refusal": reason}])]
@@ -146,7 +146,7 @@ class ResponseBuilder:
         }
 
     def message_item(self, text: str | None, status: Progress = "in_progress") -> MessageItem:
-        """The item of a message with this text; None before there is any."""
+        """The item of a message with this text; `text` is None before there is any."""
         return self._message(status, [] if text is None else [text_part(text)])
 
     def _message(self, status: Progress, content: list[MessagePart]) -> MessageItem:

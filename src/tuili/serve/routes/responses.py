@@ -33,7 +33,7 @@ from tuili.serve.streams import EventStream
 
 
 async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
-    """`stream: true` sends events named by their type, the last of which holds the whole."""
+    """`stream: true` sends events named by their type, the last of which contains the whole response."""
     kept: KeptItems = http.app.state.kept_items
     client = http.state.caller.client
     if not isinstance(body.input, str):
@@ -63,7 +63,7 @@ async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
 
 
 async def ask_in_prose(body: ResponsesRequest, template: str) -> Asked:
-    """What a model of prose with this chat template is asked. Raises `HttpError`."""
+    """What a model of prose with this chat template receives. Raises `HttpError`."""
     format = None if body.text is None else body.text.format
     form = await asyncio.to_thread(
         written_form, body.tools, body.tool_choice, body.parallel_tool_calls, format, template
@@ -74,7 +74,7 @@ async def ask_in_prose(body: ResponsesRequest, template: str) -> Asked:
 
 
 def requested_form(body: ResponsesRequest) -> AnswerForm | None:
-    """The form of JSON that is asked for, by a format or by a function that is to be called; None for text.
+    """The JSON form that a format or a forced function call requires; None for text.
 
     Raises `HttpError`.
     """
@@ -101,15 +101,15 @@ def conversation_of(body: ResponsesRequest) -> list[Message | ReasoningInput]:
 
 
 def engine_request(body: ResponsesRequest, asked: Asked) -> Request:
-    """What the engine is asked."""
+    """The engine's request."""
     budget = budget_for(effort_of(body), body.max_output_tokens, body.budget.model_dump(), asked.form)
     return asked.request(budget, sampling_for(body, None), body)
 
 
 class ResponseStream:
-    """What a stream tells of a response: its events, numbered from 0. keep: called with the answer.
+    """What a stream sends for a response: its events, numbered from 0. keep: called with the answer.
 
-    streams: whether what is certain of an answer is told as it comes.
+    streams: whether the answer is sent as it becomes certain.
     """
 
     named = True
@@ -118,16 +118,16 @@ class ResponseStream:
         self._builder, self._numbers, self._reasoning, self._text = builder, count(), ReasoningText(), ""
         self._keep, self._streams = keep, streams
         self._begun, self._answering = False, False
-        """Whether anything was told, and whether the reasoning has ended."""
+        """Whether anything has been sent, and whether the reasoning has ended."""
         self._first: TokenWritten | None = None
-        """The token that begins the answer. It may close a step, which is told of before it."""
+        """The token that begins the answer. It may close a step, whose event is sent before it."""
         self._told = 0
-        """Characters of the answer that have been told."""
+        """Number of characters of the answer that have been sent."""
         self._items = AnswerItems(builder)
         self._in_reasoning = {"item_id": builder.reasoning_id, "output_index": 0, "content_index": 0}
 
     def of_event(self, index: int, event: Event) -> Iterator[dict[str, Any]]:
-        """The events on the wire of an event of the engine."""
+        """The events that are sent for an event of the engine."""
         if not self._begun:
             self._begun = True
             yield from self._beginning()

@@ -1,4 +1,4 @@
-"""The routes that tell what a server has and how it is: its models, two probes, metrics, and the OpenAPI document."""
+"""The routes that report the state of a server: its models, two probes, metrics, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from tuili.serve.served_model import ServedModel
 
 
 async def list_models(http: Request) -> JsonReply:
-    """Those that are loaded."""
+    """The models that are loaded."""
     models: ModelRegistry = http.app.state.models
     reply: ModelList = {"object": "list", "data": [_model_reply(served) for served in models.loaded]}
     return JsonReply(reply)
 
 
 async def one_model(http: Request) -> JsonReply:
-    """One that is loaded, by name."""
+    """A loaded model, by name."""
     models: ModelRegistry = http.app.state.models
     return JsonReply(_model_reply(models.find(http.path_params["name"])))
 
 
 async def health(http: Request) -> JsonReply:
-    """It needs no key."""
+    """This probe needs no key."""
     reply: Health = {"status": "ok"}
     return JsonReply(reply)
 
 
 async def ready(http: Request) -> JsonReply:
-    """It needs no key. While a model is loaded the status is 503."""
+    """This probe needs no key. The status is 503 unless every model is loaded and accepts requests."""
     models: ModelRegistry = http.app.state.models
     reply: Readiness = {"status": "ready" if models.ready else "loading"}
     return JsonReply(reply, 200 if models.ready else 503)
 
 
 async def metrics(http: Request) -> Response:
-    """In the text format."""
+    """The metrics in Prometheus's text format."""
     text = await asyncio.to_thread(http.app.state.metrics.text)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -1,4 +1,4 @@
-"""Types of single values, and the strict base class, that the bodies of requests and replies share."""
+"""Types of single values, and the strict base class, which the bodies of requests and replies share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tuili.engine import MAX_LOGIT_BIAS, MAX_STOP_CHARACTERS, MAX_STOP_TEXTS, MA
 MAX_CHOICES, MAX_MESSAGES, MAX_CONTENT_PARTS = 16, 256, 64
 MAX_NAME_CHARS = 256
 UNSUPPORTED = "unsupported"
-"""The type of the error about a field that is known and not supported."""
+"""The error type for a field that is known but not supported."""
 
 Documented = TypeVar("Documented")
 
@@ -38,21 +38,21 @@ def _require_json(value: object) -> object:
 
 
 WHOLE_NUMBER = BeforeValidator(_as_whole_number)
-"""JSON has one kind of number: 2.0 is a whole number."""
+"""JSON has only one kind of number, so 2.0 is a whole number."""
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS)]
 StopText = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
 StopTexts = StopText | Annotated[list[StopText], Field(max_length=MAX_STOP_TEXTS)] | None
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1), WHOLE_NUMBER] | None
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS), WHOLE_NUMBER] | None
 Question = Annotated[str, Field(json_schema_extra={"pattern": r"\S"})]
-"""An empty question passes here: the engine refuses it, and its error has a code of its own."""
+"""An empty question passes here, because the engine refuses it with an error code of its own."""
 TokenId = Annotated[int, Field(ge=0), WHOLE_NUMBER]
 TokenIds = Annotated[list[TokenId], Field(min_length=1)]
 LogitBias = dict[
     Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,8})$")],
     Annotated[float, Field(ge=-MAX_LOGIT_BIAS, le=MAX_LOGIT_BIAS)],
 ]
-"""What is added to the logits of tokens, by their ids."""
+"""Values that are added to the logits of tokens, by token id."""
 Metadata = Annotated[
     dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)
 ]
@@ -63,7 +63,7 @@ JsonSchema = Annotated[dict[str, Any], BeforeValidator(_require_json)]
 ZeroOnly = Annotated[float, Field(ge=0, le=0)]
 OneOnly = Annotated[int, Field(ge=1, le=1), WHOLE_NUMBER]
 FalseOnly = Annotated[Literal[False], BeforeValidator(_require_boolean)]
-"""Without the validator 0 would pass, for in Python 0 equals False."""
+"""Without the validator, 0 would pass, because 0 equals False in Python."""
 EmptyList = Annotated[list[Any], Field(max_length=0)]
 """A list that OpenAI's clients expect, and that is always empty here."""
 
@@ -78,7 +78,7 @@ class StrictModel(BaseModel):
 
 
 def documented_as(name: str) -> Callable[[type[Documented]], type[Documented]]:
-    """Give a `TypedDict` this name in the OpenAPI document, where clients know it, whatever its name is here."""
+    """Give a `TypedDict` the name by which clients know it in the OpenAPI document, whatever its name is here."""
 
     def rename(cls: type[Documented]) -> type[Documented]:
         cls.__name__ = cls.__qualname__ = name
@@ -88,8 +88,8 @@ def documented_as(name: str) -> Callable[[type[Documented]], type[Documented]]:
 
 
 def documented_values(name: str, values: type[StrEnum], description: str) -> WithJsonSchema:
-    """The schema of the values of an enumeration in the OpenAPI document, where it has this name and description,
-    whatever they are in the package that defines it.
+    """The OpenAPI schema of an enumeration's values, with this name and description, which may differ from those in the
+    package that defines it.
     """
     names = [str(value) for value in values]
     return WithJsonSchema({"description": description, "enum": names, "title": name, "type": "string"})

@@ -1,4 +1,4 @@
-"""The formats of answers that clients may ask for: text, JSON, or JSON of a schema."""
+"""The formats of answers that clients may request: text, JSON, or JSON that fits a schema."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Text(StrictModel):
 
 
 class JsonObject(StrictModel):
-    """Answers are JSON: of a model of steps with the properties `steps` and `answer`, else any object."""
+    """Answers are JSON: any object or, from a model of steps, one with the properties `steps` and `answer`."""
 
     type: Literal["json_object"]
 
 
 class Schema(StrictModel):
-    """A JSON schema. For a model of steps, of an object that an answer and its steps can fill; see
+    """A JSON schema. For a model of steps, an answer and its steps must be able to fill it; see
     `tuili.serve.forms.structured`."""
 
     name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
@@ -33,14 +33,14 @@ class Schema(StrictModel):
 
 
 class ChatSchema(StrictModel):
-    """Answers are JSON of a schema."""
+    """Answers are JSON that fits a schema."""
 
     type: Literal["json_schema"]
     json_schema: Schema
 
 
 class ItemSchema(Schema):
-    """The same for `/v1/responses`, which has it in one piece."""
+    """The same for `/v1/responses`, without a nested object."""
 
     type: Literal["json_schema"]
 

@@ -20,7 +20,7 @@ class StreamEvent(TypedDict):
 
 @documented_as("ResponseTold")
 class ResponseStateEvent(StreamEvent):
-    """The response as it stands: at first, and as the last event."""
+    """The current response, in the first events and the last one."""
 
     type: Literal[
         "response.created", "response.in_progress", "response.completed", "response.incomplete", "response.failed"
@@ -38,7 +38,7 @@ class OutputItemEvent(StreamEvent):
 
 
 class ContentEvent(StreamEvent):
-    """Where in the output an event belongs."""
+    """The part of the output to which an event belongs."""
 
     item_id: str
     output_index: Count
@@ -54,8 +54,8 @@ class ContentPartEvent(ContentEvent):
 
 
 class ReasoningDelta(ContentEvent):
-    """A token of the steps with the layers that it took; or, without text, a step whose line is whole. That is no event
-    of its own, for OpenAI's clients fail at one that they do not know.
+    """A token of the steps with the layers that it used or, without text, a step whose line is complete. Steps have no
+    event type of their own, because OpenAI's clients fail on unknown types.
     """
 
     type: Literal["response.reasoning_text.delta"]
@@ -65,14 +65,14 @@ class ReasoningDelta(ContentEvent):
 
 
 class ReasoningDone(ContentEvent):
-    """All of the steps' text."""
+    """The text of all steps."""
 
     type: Literal["response.reasoning_text.done"]
     text: str
 
 
 class TextDelta(ContentEvent):
-    """The answer, or a piece of it. depth: the layers of its token, where it is what a token has written."""
+    """The answer, or a piece of it. depth: the layers of the token that wrote it, if one did."""
 
     type: Literal["response.output_text.delta"]
     delta: str
@@ -81,7 +81,7 @@ class TextDelta(ContentEvent):
 
 
 class TextDone(ContentEvent):
-    """The answer once more."""
+    """The text of the whole answer."""
 
     type: Literal["response.output_text.done"]
     text: str
@@ -96,28 +96,28 @@ class RefusalDelta(ContentEvent):
 
 
 class RefusalDone(ContentEvent):
-    """The same once more."""
+    """The whole refusal."""
 
     type: Literal["response.refusal.done"]
     refusal: str
 
 
 class ArgumentsEvent(StreamEvent):
-    """Which call of a function an event is about."""
+    """The function call that an event is about."""
 
     item_id: str
     output_index: Count
 
 
 class ArgumentsDelta(ArgumentsEvent):
-    """The JSON that a function is called with, or a piece of it."""
+    """The arguments of a function call as JSON, or a piece of them."""
 
     type: Literal["response.function_call_arguments.delta"]
     delta: str
 
 
 class ArgumentsDone(ArgumentsEvent):
-    """The same once more."""
+    """The function's name and all its arguments."""
 
     type: Literal["response.function_call_arguments.done"]
     name: str

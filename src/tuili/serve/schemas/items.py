@@ -1,4 +1,4 @@
-"""What `POST /v1/responses` sends, as types: the response with its items and their parts. The events of its stream are
+"""Types of what `POST /v1/responses` sends: the response with its items and their parts. The events of its stream are
 in `item_events`.
 """
 
@@ -15,7 +15,7 @@ from tuili.serve.schemas.receipts import ReceiptReply
 
 
 class ReasoningPart(TypedDict):
-    """The steps, one a line."""
+    """The steps, one per line."""
 
     type: Literal["reasoning_text"]
     text: str
@@ -43,7 +43,7 @@ Progress = Literal["in_progress", "completed", "incomplete"]
 
 
 class ReasoningItem(TypedDict):
-    """The item of the steps."""
+    """The item with the steps."""
 
     id: str
     type: Literal["reasoning"]
@@ -53,7 +53,7 @@ class ReasoningItem(TypedDict):
 
 
 class MessageItem(TypedDict):
-    """The item of the answer."""
+    """The item with the answer."""
 
     id: str
     type: Literal["message"]
@@ -63,7 +63,7 @@ class MessageItem(TypedDict):
 
 
 class FunctionCallItem(TypedDict):
-    """The item of an answer that is the call of a function."""
+    """The item with an answer that is a function call."""
 
     id: str
     type: Literal["function_call"]
@@ -77,14 +77,14 @@ OutputItem = Annotated[ReasoningItem | MessageItem | FunctionCallItem, Field(dis
 
 
 class InputDetails(TypedDict):
-    """`cached_tokens` had been read before, for another request. None are written for a fee."""
+    """`cached_tokens` were already read for another request. Cache writes are not charged."""
 
     cached_tokens: Count
     cache_write_tokens: Literal[0]
 
 
 class OutputDetails(TypedDict):
-    """Of the tokens that were written those before the answer, in all attempts."""
+    """`reasoning_tokens` are the tokens written in all attempts, without those of the answer given."""
 
     reasoning_tokens: Count
 
@@ -107,7 +107,7 @@ class Failure(TypedDict):
 
 
 class Incomplete(TypedDict):
-    """Why a response is incomplete: tokens, layers or time were spent."""
+    """Why a response is incomplete: it reached a limit, such as that on tokens, layers or time."""
 
     reason: Literal["max_output_tokens"]
 
@@ -127,7 +127,7 @@ class Format(TypedDict):
 
 
 class SchemaFormat(TypedDict):
-    """Answers are JSON of a schema."""
+    """Answers are JSON that fits a schema."""
 
     type: Literal["json_schema"]
     name: str
@@ -145,7 +145,7 @@ class TextForm(TypedDict):
 
 @documented_as("OfferedTool")
 class ToolReply(TypedDict):
-    """A function of the request."""
+    """A function offered in the request."""
 
     type: Literal["function"]
     name: str
@@ -156,7 +156,7 @@ class ToolReply(TypedDict):
 
 @documented_as("ChosenTool")
 class ToolChoiceReply(TypedDict):
-    """The function that was to be called."""
+    """The function to call."""
 
     type: Literal["function"]
     name: str
@@ -164,7 +164,7 @@ class ToolChoiceReply(TypedDict):
 
 @documented_as("Response")
 class ResponseReply(TypedDict):
-    """A response; `receipt` is there when it is answered."""
+    """A response. It has a `receipt` once it is answered."""
 
     id: str
     object: Literal["response"]

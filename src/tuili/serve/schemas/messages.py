@@ -1,5 +1,5 @@
-"""The messages of a conversation, as clients send them: in chats, and as items of responses. Among them may be calls of
-functions, which were answers (see `tools`), with what the client replied to them.
+"""The messages of a conversation as clients send them, in chats and as items of responses. They can include earlier
+answers that were function calls (see `tools`), and the client's replies to these.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
 
 class TextPart(StrictModel):
-    """A piece of a message. Text alone is understood."""
+    """A part of a message. Only text is supported."""
 
     type: Literal["text", "input_text", "output_text"] = "text"
     text: str
@@ -32,21 +32,21 @@ class TextPart(StrictModel):
 
 
 class RefusalPart(StrictModel):
-    """In place of an answer: why there was none."""
+    """Why there was no answer, in place of one."""
 
     type: Literal["refusal"]
     refusal: str
 
 
 class FunctionArguments(StrictModel):
-    """The name of a function that was called, and the JSON that it was called with."""
+    """The name of a called function, and its arguments as JSON."""
 
     name: Name
     arguments: str
 
 
 class ToolCall(StrictModel):
-    """A call of a function, in a message of the assistant."""
+    """A function call in a message from the assistant."""
 
     id: Name
     type: Literal["function"] = "function"
@@ -69,8 +69,8 @@ NO_REPLY: JsonDict = {"properties": {"role": {"not": {"const": "tool"}}, "tool_c
 
 
 class Message(StrictModel):
-    """One message of a conversation. What this server answers can be sent back as it is: the steps of earlier answers
-    (`reasoning`) are not read again.
+    """One message of a conversation. This server's answers can be sent back unchanged; models of steps do not read the
+    steps of earlier answers (`reasoning`) again.
     """
 
     model_config = ConfigDict(
@@ -98,29 +98,29 @@ class Message(StrictModel):
 
     @property
     def text(self) -> str:
-        """The text of the content; without any, that of the refusal, or the arguments of calls."""
+        """The text of the content; if that is empty, the refusal or the arguments of the calls."""
         text = content_text(self.content)
         return text or self.refusal or "\n".join(call.function.arguments for call in self.calls)
 
     @property
     def calls(self) -> list[ToolCall]:
-        """The calls of functions in it."""
+        """The function calls in the message."""
         return []
 
 
 def content_text(content: Content | None) -> str:
-    """The text of a content; empty where there is none."""
+    """The text of a message's content; empty if there is none."""
     if isinstance(content, str):
         return content
     return "".join(part.text if isinstance(part, TextPart) else part.refusal for part in content or ())
 
 
 class CarriedOut(Message):
-    """An instruction that the server carries out itself. No model is given it, and the receipt counts it."""
+    """An instruction that the server itself carries out. No model receives it, and the receipt counts it."""
 
 
 class ChatInput(Message):
-    """A message of a chat. The content of one of the role `tool` is what a function replied; it is not read."""
+    """A message of a chat. In the role `tool`, its content is a function's reply, which models of steps do not read."""
 
     model_config = ConfigDict(
         json_schema_extra=all_of(
@@ -145,7 +145,7 @@ class ChatInput(Message):
 
     @property
     def calls(self) -> list[ToolCall]:
-        """The calls of functions in it."""
+        """The function calls in the message."""
         return self.tool_calls or []
 
 
@@ -159,7 +159,7 @@ class MessageInput(Message):
 
 
 class FunctionCallInput(FunctionArguments):
-    """A call of a function among the items."""
+    """A function call among the items."""
 
     type: Literal["function_call"]
     call_id: Name
@@ -170,7 +170,7 @@ class FunctionCallInput(FunctionArguments):
 
 
 class FunctionOutputInput(StrictModel):
-    """What a function replied, which is not read."""
+    """A function's reply, which models of steps do not read."""
 
     type: Literal["function_call_output"]
     call_id: Name
@@ -191,14 +191,14 @@ class ReasoningInput(StrictModel):
 
 
 class ItemReference(StrictModel):
-    """An item of an earlier response, by its id. One that is not kept can only stand where it is not read."""
+    """An item of an earlier response, by its id. If it is not kept, it is only accepted where it is not read."""
 
     type: Literal["item_reference"]
     id: Name
 
 
 NOT_READ = ReasoningInput(type="reasoning")
-"""What stands in place of a turn that is not read."""
+"""Takes the place of a turn that is not read."""
 ITEM_TYPES = ("reasoning", "function_call", "function_call_output", "item_reference")
 
 
@@ -219,11 +219,11 @@ Turn = Message | ReasoningInput | FunctionCallInput | FunctionOutputInput | Item
 
 
 def without_calls(turns: Sequence[Turn], place: str = "messages") -> list[Message | ReasoningInput]:
-    """The same conversation without calls of functions. A call that no other answer follows was the answer to the
-    question before it. What stands behind the last question is not read, so that this is asked anew; every turn that
-    is not read becomes an item of reasoning, which is not read either.
+    """The same conversation without function calls. A call becomes the answer to the question before it, unless
+    another answer to that question follows. Replies to calls, and calls after the last question, are not read, so that
+    this question is asked again. A turn that is not read is replaced by a reasoning item, which is not read either.
 
-    Raises `HttpError` for the reply to a call that was not made; `place` is the request's field with the turns.
+    Raises `HttpError` for a reply to a call that was not made. `place` is the request field that contains the turns.
     """
     called: set[str] = set()
     read: list[Message | ReasoningInput] = []
@@ -250,7 +250,7 @@ def without_calls(turns: Sequence[Turn], place: str = "messages") -> list[Messag
 
 
 def _as_answer(turns: Sequence[Turn], number: int, text: str) -> Message | ReasoningInput:
-    """The answer that the call at this place was; `NOT_READ` where another follows, or no question does."""
+    """The call at this index as an answer; `NOT_READ` if another answer comes first, or no question follows."""
     for later in turns[number + 1 :]:
         if isinstance(later, FunctionCallInput) or (isinstance(later, Message) and later.role == "assistant"):
             return NOT_READ

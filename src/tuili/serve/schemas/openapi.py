@@ -1,5 +1,5 @@
-"""The OpenAPI document: what clients may send to each route, and what it replies, in every status. It is made when it
-is first asked for, so that it costs nothing at the start.
+"""The OpenAPI document: what clients may send to each route, and what the route replies, by status. It is built on the
+first request for it, so that it adds no startup time.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ KEY_ERRORS = (401, 503, *PROBE_ERRORS)
 BODY_ERRORS = (400, 408, 415, 429, *KEY_ERRORS)
 MODEL_ERRORS = (404, *BODY_ERRORS)
 OPERATOR_ERRORS = (403, *MODEL_ERRORS)
-"""Error statuses of routes that are probes, that need a key, that read a body as well, that ask a model as well, and
-that need an operator's key as well.
+"""Error statuses of probes, and of routes that need a key, that also read a body, that also ask a model, and that also
+need an operator's key.
 """
 STATUS_DESCRIPTIONS: Mapping[int, str] = {
     200: "The answer",
@@ -88,8 +88,8 @@ class RouteReplies:
     """What a route replies.
 
     json: the type of the JSON body. stream: the type of the JSON in server-sent events; named: whether these events
-    have names. text: whether the body is plain text. status: of a reply without error. errors: the statuses of errors.
-    also: further statuses that come with the same body and are no errors.
+    have names. text: whether the body is plain text. status: the status of a reply without error. errors: the statuses
+    of errors. also: further statuses with the same body that are not errors.
     """
 
     json: str = ""
@@ -142,7 +142,7 @@ def openapi_document(routes: Sequence[BaseRoute], keys_required: bool) -> Json:
 
 
 def _operation(route: ApiRoute, keys_required: bool) -> Json:
-    """What the document says of a route."""
+    """What the document says about a route."""
     name = re.sub(r"\W", "_", f"{route.name}{route.path_format}")
     operation: Json = {"summary": route.summary, "operationId": f"{name}_{route.method.lower()}"}
     if route.description:
@@ -186,7 +186,7 @@ def _response(status: int, content: Json, error: bool) -> Json:
 
 
 def _event_schema(replies: RouteReplies) -> Json:
-    """The schema of a server-sent event: its data is JSON or, where events have no names, the mark of the end."""
+    """The schema of a server-sent event. Its data is JSON or, if events have no names, the end marker."""
     error = {"$ref": REF + "Error"}
     event = {"$ref": REF + replies.stream}
     data: Json = {"type": "string", "contentMediaType": "application/json"}
@@ -211,7 +211,7 @@ def _schemas(mode: Literal["validation", "serialization"], types: Mapping[str, A
 
 
 def _without_null_defaults(part: Any) -> Any:
-    """The same schema; that a field may be left out says enough."""
+    """The same schema without null defaults: that a field is optional says enough."""
     if isinstance(part, list):
         return [_without_null_defaults(one) for one in part]
     if not isinstance(part, dict):

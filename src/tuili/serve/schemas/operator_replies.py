@@ -13,8 +13,8 @@ from tuili.serve.schemas.receipts import ReceiptReply
 
 @documented_as("Alarm")
 class AlarmReply(TypedDict):
-    """One alarm. It revokes the promises of `error_tolerance`, or all where that is null, for one key, or for everybody
-    where `key` is null.
+    """One alarm. It revokes the promises of `error_tolerance`, or all promises if that is null, for one key, or for
+    everybody if `key` is null.
     """
 
     model: str
@@ -39,7 +39,7 @@ class AlarmList(TypedDict):
 
 @documented_as("AuditedAnswer")
 class AuditedReply(TypedDict):
-    """A promised answer to judge. `key` is null where requests need none."""
+    """A promised answer to judge. `key` is null if requests need none."""
 
     id: str
     model: str
@@ -57,7 +57,7 @@ class AuditDraw(TypedDict):
 
 
 class JudgementTaken(TypedDict):
-    """The alarm has heard of it."""
+    """The alarm has received the judgement."""
 
     id: str
     status: Literal["heard"]

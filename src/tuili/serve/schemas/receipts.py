@@ -69,7 +69,7 @@ Writer = Literal["model", "checker"]
 
 
 class Milliseconds(TypedDict):
-    """Wall clock: `total` from handing in to the end, the others summed over attempts."""
+    """Wall-clock time: `total` from receiving the request to its end, the others summed over attempts."""
 
     total: float
     queue: float
@@ -78,7 +78,7 @@ class Milliseconds(TypedDict):
 
 
 class Tokens(TypedDict):
-    """`generated` in all attempts; `reasoning` and `answer` of the answer that is given."""
+    """Token counts: `generated` in all attempts; `reasoning` and `answer` in the answer given."""
 
     prompt: Count
     generated: Count
@@ -88,7 +88,7 @@ class Tokens(TypedDict):
 
 @documented_as("Promised")
 class PromiseReply(TypedDict):
-    """What is guaranteed about an answer, or in `why` the reason that nothing is."""
+    """What is guaranteed about an answer. If nothing is, `why` gives the reason."""
 
     error_tolerance: float | None
     delta: float | None
@@ -102,8 +102,8 @@ class PromiseReply(TypedDict):
 
 @documented_as("Ignored")
 class IgnoredReply(TypedDict):
-    """Messages that a model of `conversation: single` was not given: instructions as `system`, all others, such as
-    those of earlier turns, as `earlier`.
+    """Messages that the model was not given: `system` counts instructions, `earlier` all others, such as earlier turns.
+    With `conversation: multi`, these are only the instructions that the server itself carried out.
     """
 
     system: Count
@@ -112,7 +112,7 @@ class IgnoredReply(TypedDict):
 
 @documented_as("Familiar")
 class FamiliarReply(TypedDict):
-    """How like the prompt is to what the model has learnt from. Where `p` is below `level`, nothing is promised."""
+    """How similar the prompt is to the model's training text. If `p` is below `level`, nothing is promised."""
 
     p: float
     level: float
@@ -120,9 +120,9 @@ class FamiliarReply(TypedDict):
 
 @documented_as("Proof")
 class ProofReply(TypedDict):
-    """What the prompt claims, in the step language, and what the steps of the answer show of it.
+    """What the prompt claims, in the step language, and what the steps of the answer show about it.
 
-    The claim is null where it could not be read.
+    The claim is null if it could not be read.
     """
 
     claim: str | None
@@ -131,7 +131,7 @@ class ProofReply(TypedDict):
 
 @documented_as("Trial")
 class TrialReply(TypedDict):
-    """The function that the question shows examples of, how many, and what the program of the answer does with them."""
+    """The function that the question shows examples of, how many, and how the answer's program performs on them."""
 
     function: str
     examples: Count
@@ -152,7 +152,7 @@ class NumberReply(TypedDict):
 
 @documented_as("Step")
 class StepReply(TypedDict):
-    """A step of an answer with the checker's verdict, and the mean number of layers of its tokens."""
+    """A step of an answer, the checker's verdict, and the mean number of layers that its tokens used."""
 
     text: str
     verdict: Status
@@ -203,7 +203,7 @@ class ReceiptReply(TypedDict):
 
 
 class JudgedStep(TypedDict):
-    """A step in the midst of a stream, when its line is whole."""
+    """A step as sent within a stream, once its line is complete."""
 
     attempt: Count
     number: Count

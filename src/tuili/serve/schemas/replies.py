@@ -1,8 +1,8 @@
-"""What the server sends, as types. The code that builds replies is checked against them, and the OpenAPI document is
-made of them. Receipts are in `receipts`, the items and events of `POST /v1/responses` in `items` and `item_events`,
-what clients may send in `requests`.
+"""Types of what the server sends. The code that builds replies is type-checked against them, and the OpenAPI document
+is generated from them. Receipts are in `receipts`, the items and events of `POST /v1/responses` in `items` and
+`item_events`, the bodies of requests in `requests`.
 
-At run time they are plain dictionaries: a chunk of a stream costs nothing more.
+At run time they are plain dictionaries, so they add no cost to the chunks of a stream.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ErrorType = Literal[
 
 
 class ErrorBody(TypedDict):
-    """What went wrong, in OpenAI's words. `param` is the field that is wrong."""
+    """An error in OpenAI's format. `param` is the field that is wrong."""
 
     message: str
     type: ErrorType
@@ -30,20 +30,20 @@ class ErrorBody(TypedDict):
 
 
 class Error(TypedDict):
-    """Every error but those of HTTP itself."""
+    """The body of every error, except those of HTTP itself."""
 
     error: ErrorBody
 
 
 class PromptDetails(TypedDict):
-    """`cached_tokens` had been read before, for another request."""
+    """`cached_tokens` were already read for another request."""
 
     cached_tokens: Count
     audio_tokens: Literal[0]
 
 
 class CompletionDetails(TypedDict):
-    """Of the tokens that were written those before the answer, in all attempts."""
+    """`reasoning_tokens` are the tokens written in all attempts, without those of the answer given."""
 
     reasoning_tokens: Count
     audio_tokens: Literal[0]
@@ -63,7 +63,7 @@ class Usage(TypedDict):
 
 @documented_as("Likely")
 class TokenProbability(TypedDict):
-    """A token and the logarithm of its probability, before temperature."""
+    """A token and its log-probability before temperature."""
 
     token: str
     logprob: float
@@ -71,20 +71,20 @@ class TokenProbability(TypedDict):
 
 
 class TokenLogprob(TokenProbability):
-    """A token of the answer with the likeliest ones at its place."""
+    """A token of the answer with the likeliest tokens at its position."""
 
     top_logprobs: list[TokenProbability]
 
 
 class Logprobs(TypedDict):
-    """Those of the answer's tokens."""
+    """The log-probabilities of the answer's tokens."""
 
     content: list[TokenLogprob]
     refusal: None
 
 
 class CalledFunction(TypedDict):
-    """A function and the JSON that it is called with."""
+    """A function and its arguments as JSON."""
 
     name: str
     arguments: str
@@ -92,7 +92,7 @@ class CalledFunction(TypedDict):
 
 @documented_as("CallOfFunction")
 class ToolCallReply(TypedDict):
-    """The call of a function."""
+    """A function call."""
 
     id: str
     type: Literal["function"]
@@ -100,8 +100,8 @@ class ToolCallReply(TypedDict):
 
 
 class ChatMessage(TypedDict):
-    """`content` is null where there is the call of a function instead, and empty where `refusal` says why there is no
-    answer. `reasoning_content` is another name of `reasoning`, the steps.
+    """`content` is null if there are only function calls, and empty if `refusal` says why there is no answer.
+    `reasoning_content` is another name for `reasoning`, the steps.
     """
 
     role: Literal["assistant"]
@@ -136,14 +136,14 @@ class ChatCompletion(TypedDict):
 
 
 class FunctionDelta(TypedDict, total=False):
-    """The function's name at first, and then the JSON that it is called with."""
+    """First the function's name, then its arguments as JSON."""
 
     name: str
     arguments: str
 
 
 class ToolCallDelta(TypedDict):
-    """What a chunk adds to the call of a function."""
+    """What a chunk adds to a function call."""
 
     index: Count
     id: NotRequired[str]
@@ -163,8 +163,8 @@ class Delta(TypedDict, total=False):
 
 
 class ChunkExtras(TypedDict, total=False):
-    """What some chunks tell beside: of a token its layers and attempt, a step that was judged, and at the end the
-    reason and the receipt.
+    """What some chunks report in addition: the layers and the attempt of a token, a judged step and, at the end, the
+    finish reason and the receipt.
     """
 
     depth: Count
@@ -183,7 +183,7 @@ class ChunkChoice(ChunkExtras):
 
 
 class ChatChunk(TypedDict):
-    """A chunk of a stream. Where usage was asked for the last one has it and no choices; the others have it only for
+    """A chunk of a stream. If usage is requested, the last chunk has it and no choices. The others have it only with
     `continuous_usage_stats`.
     """
 
@@ -196,8 +196,8 @@ class ChatChunk(TypedDict):
 
 
 class TextLogprobs(TypedDict):
-    """The tokens of a text with the logarithms of their probabilities, before biases and temperature, and with the
-    likeliest ones at their places, but for the first token of a prompt. `text_offset`: the character where each begins.
+    """The tokens of a text with their log-probabilities, before biases and temperature, and with the likeliest tokens
+    at their positions. The first token of a prompt has neither. `text_offset`: the character at which each begins.
     """
 
     tokens: list[str]
@@ -207,8 +207,8 @@ class TextLogprobs(TypedDict):
 
 
 class TextChoice(TypedDict):
-    """The answer to one prompt. Chunks of a stream have its text piece by piece, and only the last one of a choice says
-    why it ended and has the receipt.
+    """The answer to one prompt. Chunks of a stream contain its text piece by piece. Only the last chunk of a choice has
+    the finish reason and the receipt.
     """
 
     index: Count
@@ -219,8 +219,8 @@ class TextChoice(TypedDict):
 
 
 class TextCompletion(TypedDict):
-    """Answers to prompts. In a stream each chunk has one choice, and `usage` is in the last one if asked for, or in
-    all of them.
+    """Answers to prompts. In a stream each chunk has one choice, except a last one with `usage` alone, if requested.
+    With `continuous_usage_stats`, the chunk that ends a choice also has `usage`.
     """
 
     id: str
@@ -232,8 +232,8 @@ class TextCompletion(TypedDict):
 
 
 class Model(TypedDict):
-    """A model that is served. `exits`: the numbers of layers after which a token may be done. `conversation`: whether
-    it reads whole conversations (`multi`), or the last message of the user alone (`single`). `writes`: `steps` and an
+    """A served model. `exits`: the numbers of layers after which a token may exit. `conversation`: whether the model
+    reads whole conversations (`multi`), or only the last message from the user (`single`). `writes`: `steps` and an
     answer, or `prose`, which an imported model writes.
     """
 
@@ -247,14 +247,14 @@ class Model(TypedDict):
 
 
 class ModelList(TypedDict):
-    """All of them."""
+    """All loaded models."""
 
     object: Literal["list"]
     data: list[Model]
 
 
 class Health(TypedDict):
-    """The process lives."""
+    """The process is alive."""
 
     status: Literal["ok"]
 
@@ -266,7 +266,7 @@ class Readiness(TypedDict):
 
 
 class FeedbackTaken(TypedDict):
-    """`kept` in the server's file, or `counted` alone."""
+    """Feedback is `kept` in the server's file, or only `counted`."""
 
     id: str
     status: Literal["kept", "counted"]

@@ -1,7 +1,7 @@
 """The bodies of requests for answers: the fields of OpenAI's API that have an effect here, and the budget.
 
-A field that is neither here nor in `without_effect` is refused, for it would be ignored; so is a value that cannot be
-honoured. What a body asks of the engine is worked out in `tuili.serve.engine_requests`.
+A field that is neither here nor in `without_effect` is refused, because it would be ignored. So is a value that cannot
+be honoured. `tuili.serve.engine_requests` converts a body for the engine.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from tuili.serve.schemas.without_effect import (
 from tuili.steps import CalculatorMode
 
 MAX_COMPLETION_LOGPROBS = 5
-"""As at OpenAI."""
+"""OpenAI's limit."""
 
 
 class OwnBudget(StrictModel):
@@ -58,8 +58,8 @@ class OwnBudget(StrictModel):
 
 
 class StreamOptions(StrictModel):
-    """Whether a last chunk tells the usage, and whether each tells it so far, as some load generators want; padding
-    against guesses by length is not done.
+    """Whether the last chunk reports the usage, and whether other chunks report it so far, which some load generators
+    need. Padding against guesses by length is not supported.
     """
 
     include_usage: bool | None = None
@@ -80,7 +80,7 @@ class GenerationRequest(WithoutEffect):
     budget: OwnBudget = OwnBudget()
     depth: DepthField = "auto"
     calculator: CalculatorMode | None = None
-    """By default as the model was taught."""
+    """By default, as in the model's training."""
     priority: Annotated[int, Field(ge=-100, le=100), WHOLE_NUMBER] = 0
 
 
@@ -153,7 +153,7 @@ class CompletionRequest(CompletionWithoutEffect, GenerationRequest):
 
 
 class ResponsesStreamOptions(StrictModel):
-    """Padding is not done; usage always comes with the last event."""
+    """Padding is not supported. The last event always reports the usage."""
 
     include_obfuscation: FalseOnly | None = None
 

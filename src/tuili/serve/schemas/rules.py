@@ -8,12 +8,12 @@ from pydantic.config import JsonDict
 
 
 def all_of(*rules: JsonDict) -> JsonDict:
-    """A schema that keeps every one of these rules."""
+    """A schema that requires every one of these rules."""
     return {"allOf": list(rules)}
 
 
 def requires_true(field: str, switch: str) -> JsonDict:
-    """`field` may be given only where `switch` is true."""
+    """`field` may be given only if `switch` is true."""
     return {
         "anyOf": [
             {"properties": {field: {"type": "null"}}},
@@ -23,7 +23,7 @@ def requires_true(field: str, switch: str) -> JsonDict:
 
 
 def zero_only_with(field: str, switch: str) -> JsonDict:
-    """`field`, a number from 0 on, may be 0 only where `switch` is true."""
+    """`field`, a number that is not negative, may be 0 only if `switch` is true."""
     return {
         "anyOf": [
             {"properties": {field: {"anyOf": [{"type": "null"}, {"exclusiveMinimum": 0}]}}},
@@ -38,7 +38,7 @@ def at_most_one(*fields: str) -> JsonDict:
 
 
 def at_least_one_text(*fields: str) -> JsonDict:
-    """At least one of these fields is given, all of which are texts."""
+    """At least one of these text fields is given."""
     return {"anyOf": [{"properties": {field: {"type": "string"}}, "required": [field]} for field in fields]}
 
 

@@ -1,6 +1,6 @@
-"""Functions that clients offer as tools. A model of steps never chooses to call one. But a function that is forced is
-another way to ask for an answer as JSON: the answer and its steps fill its parameters, as they fill a schema. Calls
-that models of prose write are in `tuili.serve.forms.written_forms`.
+"""Functions that clients offer as tools. A model of steps never chooses to call one. But forcing a function is another
+way to request an answer as JSON: the answer and its steps fill its parameters, as they fill a schema. Calls that models
+of prose write are handled in `tuili.serve.forms.written_forms`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FunctionName = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 
 
 class Function(StrictModel):
-    """A function, by the JSON schema of its parameters."""
+    """A function with the JSON schema of its parameters."""
 
     name: FunctionName
     description: str | None = None
@@ -35,7 +35,7 @@ class ChatTool(StrictModel):
 
 
 class ItemTool(Function):
-    """The same for `/v1/responses`, which has it in one piece."""
+    """The same for `/v1/responses`, without a nested object."""
 
     type: Literal["function"]
 
@@ -47,7 +47,7 @@ class NamedFunction(StrictModel):
 
 
 class ChatToolChoice(StrictModel):
-    """The function that is to be called."""
+    """The function to call."""
 
     type: Literal["function"]
     function: NamedFunction
@@ -67,9 +67,9 @@ ItemTools = Annotated[list[ItemTool], Field(max_length=MAX_TOOLS)] | None
 def forced_form(
     tools: Sequence[ChatTool | ItemTool] | None, choice: ToolMode | ChatToolChoice | ItemToolChoice | None
 ) -> AnswerForm | None:
-    """The form of the call that is forced; None where no function may be called.
+    """The form of the forced call; None if no function may be called.
 
-    Raises `HttpError` where a model would have to choose, and for parameters that an answer cannot fill.
+    Raises `HttpError` if a model would have to choose, and for parameters that an answer cannot fill.
     """
     if not tools:
         if isinstance(choice, str | None) and choice != "required":

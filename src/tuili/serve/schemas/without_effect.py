@@ -1,5 +1,5 @@
-"""Fields of OpenAI's API that clients send by habit, with the values that change nothing here. Any other value would be
-ignored, and so it is refused; the fields that have an effect are in `requests`.
+"""Fields of OpenAI's API that clients send by habit, with the values that have no effect here. Any other value is
+refused, because it would be ignored. Fields that have an effect are in `requests`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NoItems = Annotated[list[Any], Field(max_length=0), _refuse_all_but([], None)] |
 NoEntries = Annotated[dict[str, Any], Field(max_length=0), _refuse_all_but({}, None)] | None
 Label = Annotated[str, Field(max_length=MAX_NAME_CHARS)] | None
 Verbosity = Literal["medium"] | None
-"""Answers have one length, which is called medium: that is OpenAI's default."""
+"""Answers have only one verbosity, named after OpenAI's default."""
 
 
 class WithoutEffect(StrictModel):
@@ -46,7 +46,7 @@ class WithoutEffect(StrictModel):
     safety_identifier: Label = None
     prompt_cache_key: Label = None
     store: bool | None = None
-    """No response is stored, and the reply says so. False: the answer is not even kept in memory."""
+    """No response is stored, and the reply says so. If false, the answer is not even kept in memory."""
     service_tier: Literal["auto", "default"] | None = None
     prompt_cache_retention: Literal["in_memory"] | None = None
     prompt_cache_options: NullOnly = None
@@ -86,7 +86,7 @@ Includable = Literal[
     "code_interpreter_call.outputs",
     "reasoning.encrypted_content",
 ]
-"""Parts of items that never occur here, and reasoning for sending it back, which is done in plain text."""
+"""Parts of items that never occur here, and encrypted reasoning: reasoning is sent back in plain text."""
 
 
 class ResponsesWithoutEffect(StrictModel):
