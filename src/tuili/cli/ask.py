@@ -119,7 +119,10 @@ def run(
 
 
 def _request(question: str, system: str | None, engine: Engine) -> Request:
-    """The question after any instructions, as the model reads it. Raises `InputError` for unusable instructions."""
+    """The question, after any instructions, as the model reads it.
+
+    Raises `InputError` for empty instructions, and for a model that reads none.
+    """
     from tuili.engine import Request
     from tuili.steps import turns_of
 

@@ -96,7 +96,7 @@ def refuse_resumed_plan(plan: bool, resume: bool) -> None:
 
 
 def with_run_options(recipe: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Replace a verb's parameter `run` with the options of a run, by default of this recipe in `runs/VERB`.
+    """Replace a verb's parameter `run` with the options of a run, by default with `recipe` and in `runs/VERB`.
 
     The folder, the files and the model, which is the verb's first parameter, are checked before the verb runs.
     """

@@ -156,9 +156,9 @@ def run_build(settings: pipeline.BuildSettings, folder: Path, workers: int | Non
 
 
 def inputs_of(paths: list[Path], kind: str | None) -> list[dict[str, Any]]:
-    """The inputs of a recipe. Those with the same name are numbered; for a corpus of records, the questions are read.
+    """The inputs of a build. Those with the same name are numbered; for a corpus of records, the questions are read.
 
-    Raises `InputError` for a kind of text that is not shipped, because no recipe here defines another.
+    Raises `InputError` for a kind of text that is not shipped, because there is no recipe file that could define it.
     """
     from tuili.data import pipeline
 

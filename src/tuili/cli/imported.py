@@ -19,7 +19,7 @@ VERBS = ("ask", "serve", "calibrate", "bench", "eval", "exits", "export", "info"
 
 
 def describe_imported(path: Path) -> dict[str, Any]:
-    """All facts about the imported model in a folder, as one JSON document."""
+    """Everything that `tuili info` reports about the imported model in a folder, as one JSON document."""
     import json
     from collections import Counter
     from dataclasses import asdict

@@ -17,8 +17,10 @@ _ELSEWHERE = ("overrides", "seed")
 
 
 def describe_recorded(path: Path) -> dict[str, Any]:
-    """A folder's model hash and lineage, and whether the folder matches the lineage. If it does not, `changed` is the
-    error on opening it.
+    """A folder's model hash and lineage, and whether the folder matches the lineage.
+
+    `as_recorded` is None if there is no lineage. `changed` is the error on opening a model that does not match; None if
+    there is no such error.
     """
     from dataclasses import asdict
 

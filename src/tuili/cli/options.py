@@ -209,7 +209,7 @@ def imported_folder(name: str) -> Path | None:
 
 
 def load_for(name: str, runner: RunnerName, device: DeviceName, numbers: Numbers) -> LoadedModel:
-    """Load a model for a verb that inspects it: in bf16 if torch is to run it in bf16, else in fp32. Our own runner
+    """Load a model for a verb that measures it: in bf16 if torch is to run it in bf16, else in fp32. Our own runner
     converts the weights itself. Raises `InputError` for a GPU that torch does not see, or whose memory is too small.
     """
     import torch

@@ -50,7 +50,7 @@ def teach_quality(
 
 
 def _read(paths: list[Path], workers: int) -> Iterator[tuple[str, str]]:
-    """Texts and their sources: the `source` of their metadata, if it is a string.
+    """Texts and their sources: the `source` of their metadata if it is a string, else an empty string.
 
     Prints what was refused.
     """

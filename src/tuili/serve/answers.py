@@ -187,7 +187,7 @@ class ReasoningText:
         return event.text
 
     def _thought(self, attempt: int, thought: str) -> str:
-        """The text that a token adds to the thinking of prose. Whitespace before its first line is dropped."""
+        """The text that a token adds to the thinking of prose. Leading whitespace of each attempt is dropped."""
         line_break = "\n" if self.attempt and attempt != self.attempt else ""
         if attempt != self.attempt:
             self.attempt, self.sent = attempt, 0

@@ -152,7 +152,7 @@ async def _on_engine_error(request: Request, error: Exception) -> JsonReply:
 
 
 async def _on_framework_error(request: Request, error: Exception) -> JsonReply:
-    """The reply to an error of the framework, such as an unknown route or method."""
+    """The reply to an error of the framework, such as an unknown route, or a method that a route does not allow."""
     assert isinstance(error, HTTPException)
     path = request.url.path[:200]
     messages = {404: f"no such route: {request.method} {path}", 405: f"{request.method} is not for {path}"}

@@ -1,6 +1,6 @@
 """Promised answers to be judged: a random sample of those given since the last draw.
 
-Whether an answer is drawn does not depend on whether it is right; the alarm on wrong answers needs that. Memory is
+Whether an answer is drawn does not depend on whether it is right; the alarm on wrong answers relies on that. Memory is
 bounded, and nothing is written to disk.
 """
 

@@ -1,4 +1,4 @@
-"""Reads the body of a request as one of the types in `schemas`. `request_body` limits its size and duration."""
+"""Reads the body of a request as one of the types in `schemas`. `request_body` limits its size and receive time."""
 
 from __future__ import annotations
 

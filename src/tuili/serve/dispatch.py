@@ -72,7 +72,8 @@ class Dispatcher:
     async def batches(self, requests: Sequence[Request]) -> AsyncGenerator[Batch, None]:
         """Yield the events of requests as they arrive. Closing the generator cancels the requests.
 
-        Raises `HttpError` if the engine refuses a request, if a quota is spent, and if the engine closes or fails.
+        Raises `HttpError` if the engine refuses a request, a priority is too high, a quota is spent, or the engine
+        closes or fails.
         """
         http, model = self._http, self.served.name
         with self._traces.start_call(http.headers, http.url.path, model, requests, http.state.request_id) as call:

@@ -21,7 +21,8 @@ from tuili.store import Conversation
 
 DEFAULT_EFFORT: Effort = "medium"
 FORM_TOKENS = 2000
-"""Token limit of an answer in a form that a model writes itself, if no limit or effort is given: a part is useless."""
+"""Token limit of an answer in a form that a model writes itself, if no limit or effort is given. It is high, because a
+truncated answer would be useless."""
 
 
 @dataclass(frozen=True)

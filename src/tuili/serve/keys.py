@@ -25,7 +25,7 @@ from tuili.serve.errors import HttpError
 KEY_PREFIX = "sk-tuili-"
 MINUTE_SECONDS = 60.0
 MAX_PRIORITY = 0
-"""The default for the highest priority of requests whose key has no `max_priority`."""
+"""The default for the highest priority of requests without a key, or whose key has no `max_priority`."""
 ANONYMOUS = "anonymous"
 
 
@@ -159,7 +159,7 @@ class Keys:
 
     def authenticate(self, authorization: str = "", api_key: str = "") -> Caller:
         """The caller that sent these headers, by the first of `Authorization` and `X-Api-Key` with a known key.
-        Raises `HttpError` if neither does and keys are required.
+        Raises `HttpError` if neither has one and keys are required.
         """
         scheme, _, secret = authorization.partition(" ")
         for given in (secret.strip() if scheme.lower() == "bearer" else "", api_key):

@@ -27,10 +27,11 @@ PAGE_PATHS = re.compile(r"/|/page/[\w.-]+|/favicon\.ico")
 """The page needs no key: it contains no secret, and the requests that it sends need a key."""
 COUNTED_PATHS = {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/models", "/v1/feedback"}
 COUNTED_PATHS |= {"/v1/operator/alarms", "/v1/operator/alarms/reset", "/v1/operator/audit"}
-"""Paths that metrics distinguish. All others count as one, so that a client cannot grow metrics by inventing paths."""
+"""Paths that metrics distinguish. All others count as one, so that a client cannot make metrics grow by inventing
+paths."""
 MAX_LOGGED_PATH_CHARS = 200
 REQUEST_ID = re.compile(r"[\w.-]{1,64}")
-"""Request ids that are accepted from clients. A new one replaces any other, which could forge log lines."""
+"""Request ids that are accepted from clients. Any other could forge log lines, so a new one replaces it."""
 
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
@@ -121,7 +122,9 @@ class AccessMiddleware:
             raise body.too_large
 
     def _caller(self, path: str, headers: Headers) -> Caller | None:
-        """The caller of a request; None for paths that need no key. Raises `HttpError` if a required key is unknown."""
+        """The caller of a request; None for paths that need no key. Raises `HttpError` if a required key is missing or
+        unknown.
+        """
         if path in PROBE_PATHS or PAGE_PATHS.fullmatch(path):
             return None
         authorization, api_key = (headers.get(name, b"").decode("latin-1") for name in (b"authorization", b"x-api-key"))

@@ -32,8 +32,8 @@ EngineFactory = Callable[[Path], Engine]
 class ModelRegistry:
     """All models of a server, by name, in the order in which they were given.
 
-    folders: folders, hub names or shipped names. A model has the name of its folder, or of the
-    parent folder if its own is called `model`. alarm_files: stores the state of alarms; by default it is not stored.
+    folders: folders, hub names or shipped names. A model has the name of its folder, or of the parent folder if its own
+    is called `model`. alarm_files: stores the state of alarms; by default it is not stored.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Receives the body of one request, within limits on its size and duration. After a refusal, the rest is read and
+"""Receives the body of one request, within limits on size and time. After a refusal, the rest of the body is read and
 dropped, within bounds: a connection that is closed with unread bytes is reset, and then a client that is still sending
 may never read why it was refused.
 """

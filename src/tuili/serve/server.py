@@ -118,7 +118,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 @contextmanager
 def _signals_end_the_server_alone() -> Iterator[None]:
-    """Ignore SIGTERM and SIGINT: uvicorn handles them while it runs, and raises them once more after its end."""
+    """Ignore SIGTERM and SIGINT outside uvicorn, which handles them while it runs and repeats them after its end."""
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield

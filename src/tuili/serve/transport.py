@@ -9,8 +9,8 @@ from typing import Any
 
 
 class GatheringTransport:
-    """Passes data that is written before the event loop's next task to the transport in one piece. All other attributes
-    are those of the transport.
+    """Collects data that is written before the event loop runs its next task, and passes it to the transport in one
+    piece. All other attributes are those of the transport.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:

@@ -77,7 +77,7 @@ class CallFormat:
         return BARE if '"parameters": dictionary' in template and "<tool_call>" not in template else cls()
 
     def head(self, function: str) -> str:
-        """The text between the opening marks and the arguments."""
+        """The beginning of the call's JSON object, up to the arguments."""
         return f'{{"name": {json.dumps(function)}, "{self.key}": '
 
     def written(self, call: Call) -> str:

@@ -14,7 +14,7 @@ from tuili.serve.errors import HttpError
 from tuili.serve.forms.json_values import ANNOTATIONS, ValueType, allow_only, misfit
 
 ANSWER_NAMES = ("answer", "finalanswer", "result", "finalresult", "value", "solution", "output", "response")
-"""Names of properties that take the answer in preference to others: in lower case, without underscores and hyphens."""
+"""Names of properties that take the answer in preference to others: in lower case, without underscores or hyphens."""
 STEPS_NAMES = {
     "steps",
     "reasoning",
@@ -221,7 +221,7 @@ class _Reader:
         return _Part(schema, nullable)
 
     def _inside(self, keyword: str, value: Any, place: str) -> tuple[Any, bool]:
-        """What a schema with one of these keywords stands for, a list if several choices remain, and whether null is
+        """What a schema with one of these keywords stands for (a list if several choices remain), and whether null is
         one of the choices.
         """
         if keyword == "$ref":

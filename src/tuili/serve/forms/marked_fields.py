@@ -80,7 +80,7 @@ class MarkedForm:
     call: ForcedCall | None = None
 
     def fill(self, answer: Answer) -> Answer:
-        """The same answer with the answer and the steps in their fields; a refusal is left unchanged."""
+        """The same answer, with its text and its steps put into their fields; a refusal is left unchanged."""
         if answer.receipt.outcome not in (Outcome.ANSWERED, Outcome.BEST_EFFORT):
             return answer
         steps = "\n".join(step.text for step in answer.steps)

@@ -50,7 +50,7 @@ def fill_form(answer: Answer, form: Form | None) -> Answer:
 
 @dataclass(frozen=True)
 class ForcedCall:
-    """The function that is called with the JSON. named: whether the request names it; otherwise it forces any."""
+    """The function that is called with the JSON. named: whether the request names it, rather than forcing any."""
 
     function: str
     named: bool

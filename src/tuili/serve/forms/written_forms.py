@@ -1,7 +1,7 @@
-"""Forms that a model of prose writes itself: JSON that fits any schema, and function calls. A grammar enforces them.
+"""Forms that a model of prose writes itself: JSON of an arbitrary schema, and function calls. A grammar enforces them.
 
-`structured` handles the one value that a model of steps writes. The format of calls is left to `calls`, and describing
-it to the model to `chats`.
+`structured` handles the one value that a model of steps writes. `calls` defines the format of calls, and `chats` adds
+the instructions about the form to the messages.
 """
 
 from __future__ import annotations

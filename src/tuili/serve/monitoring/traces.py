@@ -98,8 +98,8 @@ class Traces:
 
 
 def otlp_traces(url: str) -> Traces:
-    """Traces that are sent to a collector by OTLP over HTTP, such as `http://127.0.0.1:4318`. The usual environment
-    variables apply, for example `OTEL_TRACES_SAMPLER` and `OTEL_EXPORTER_OTLP_HEADERS`.
+    """Traces that are sent by OTLP over HTTP to the collector at `url`, such as `http://127.0.0.1:4318`. The usual
+    environment variables apply, for example `OTEL_TRACES_SAMPLER` and `OTEL_EXPORTER_OTLP_HEADERS`.
 
     Raises `InputError` if `url` is not an HTTP URL, or if the extra `traces` is not installed.
     """

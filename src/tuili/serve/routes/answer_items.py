@@ -40,7 +40,7 @@ class AnswerItems:
         """Whether the last item is unfinished."""
 
     def add(self, text: str, depth: int | None) -> Iterator[NamedEvent]:
-        """The events for a further piece of the answer. depth: the layers of the token that wrote it, if one did."""
+        """The events for a further piece of the answer. depth: the number of layers its token used, if it has one."""
         pieces = [TextWritten(text)] if self._reader is None else list(self._reader.add(text))
         for piece in pieces:
             yield from self._piece(piece, depth)

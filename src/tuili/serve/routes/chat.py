@@ -99,7 +99,7 @@ def requested_form(body: ChatRequest) -> AnswerForm | None:
 
 
 def engine_requests(body: ChatRequest, asked: Asked) -> list[Request]:
-    """The engine's requests: one per choice, with seeds that count up."""
+    """The requests to the engine: one per choice, with seeds that count up."""
     max_tokens = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     budget = budget_for(body.reasoning_effort, max_tokens, body.budget.model_dump(), asked.form)
     return with_seeds(asked.request(budget, sampling_for(body, body.stop), body), body.n or 1)
@@ -167,7 +167,7 @@ class ToldAnswer:
 
     def __init__(self, call: Calling | None) -> None:
         self._call, self._told, self._calls = call, 0, 0
-        """`_told`: number of characters of the answer."""
+        """`_told`: number of characters of the answer that `add` has received."""
         self._reader: CallReader | None = call.reader() if isinstance(call, ChosenCalls) else None
 
     def add(self, text: str) -> list[Delta]:

@@ -38,7 +38,7 @@ async def completions(body: CompletionRequest, http: HttpRequest) -> Response:
 
 
 def engine_requests(body: CompletionRequest, prose: bool) -> list[Request]:
-    """The engine's requests: for each prompt one per choice, with seeds that count up."""
+    """The requests to the engine: one per prompt and choice, with seeds that count up for each prompt."""
     budget = budget_for(None, 1 if body.max_tokens == 0 else body.max_tokens, body.budget.model_dump())
     sampling = sampling_for(body, body.stop)
     writes = body.max_tokens != 0

@@ -101,7 +101,7 @@ def conversation_of(body: ResponsesRequest) -> list[Message | ReasoningInput]:
 
 
 def engine_request(body: ResponsesRequest, asked: Asked) -> Request:
-    """The engine's request."""
+    """The request to the engine."""
     budget = budget_for(effort_of(body), body.max_output_tokens, body.budget.model_dump(), asked.form)
     return asked.request(budget, sampling_for(body, None), body)
 

@@ -1,4 +1,4 @@
-"""Types of single values, and the strict base class, which the bodies of requests and replies share."""
+"""Types of single values that the bodies of requests and replies share, and the strict base class of requests."""
 
 from __future__ import annotations
 

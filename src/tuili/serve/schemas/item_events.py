@@ -54,8 +54,8 @@ class ContentPartEvent(ContentEvent):
 
 
 class ReasoningDelta(ContentEvent):
-    """A token of the steps with the layers that it used or, without text, a step whose line is complete. Steps have no
-    event type of their own, because OpenAI's clients fail on unknown types.
+    """A token of the steps with the number of layers it used or, without text, a step whose line is complete. Steps
+    have no event type of their own, because OpenAI's clients fail on unknown types.
     """
 
     type: Literal["response.reasoning_text.delta"]
@@ -72,7 +72,7 @@ class ReasoningDone(ContentEvent):
 
 
 class TextDelta(ContentEvent):
-    """The answer, or a piece of it. depth: the layers of the token that wrote it, if one did."""
+    """The answer, or a piece of it. depth: the number of layers its token used, if it has one."""
 
     type: Literal["response.output_text.delta"]
     delta: str

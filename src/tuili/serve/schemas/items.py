@@ -107,7 +107,7 @@ class Failure(TypedDict):
 
 
 class Incomplete(TypedDict):
-    """Why a response is incomplete: it reached a limit, such as that on tokens, layers or time."""
+    """Why a response is incomplete: it reached the limit on tokens, layers, time, or the work for a grammar."""
 
     reason: Literal["max_output_tokens"]
 

@@ -250,7 +250,7 @@ def without_calls(turns: Sequence[Turn], place: str = "messages") -> list[Messag
 
 
 def _as_answer(turns: Sequence[Turn], number: int, text: str) -> Message | ReasoningInput:
-    """The call at this index as an answer; `NOT_READ` if another answer comes first, or no question follows."""
+    """The call at this index as an answer; `NOT_READ` unless a question follows before any other answer."""
     for later in turns[number + 1 :]:
         if isinstance(later, FunctionCallInput) or (isinstance(later, Message) and later.role == "assistant"):
             return NOT_READ

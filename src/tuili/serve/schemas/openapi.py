@@ -46,8 +46,8 @@ KEY_ERRORS = (401, 503, *PROBE_ERRORS)
 BODY_ERRORS = (400, 408, 415, 429, *KEY_ERRORS)
 MODEL_ERRORS = (404, *BODY_ERRORS)
 OPERATOR_ERRORS = (403, *MODEL_ERRORS)
-"""Error statuses of probes, and of routes that need a key, that also read a body, that also ask a model, and that also
-need an operator's key.
+"""Error statuses of probes, of routes that need a key, of those that also read a body, of those that also ask a model,
+and of those that also need an operator's key.
 """
 STATUS_DESCRIPTIONS: Mapping[int, str] = {
     200: "The answer",
@@ -186,7 +186,7 @@ def _response(status: int, content: Json, error: bool) -> Json:
 
 
 def _event_schema(replies: RouteReplies) -> Json:
-    """The schema of a server-sent event. Its data is JSON or, if events have no names, the end marker."""
+    """The schema of a server-sent event. Its data is JSON; if events have no names, it can also be the end marker."""
     error = {"$ref": REF + "Error"}
     event = {"$ref": REF + replies.stream}
     data: Json = {"type": "string", "contentMediaType": "application/json"}

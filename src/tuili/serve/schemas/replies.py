@@ -219,8 +219,8 @@ class TextChoice(TypedDict):
 
 
 class TextCompletion(TypedDict):
-    """Answers to prompts. In a stream each chunk has one choice, except a last one with `usage` alone, if requested.
-    With `continuous_usage_stats`, the chunk that ends a choice also has `usage`.
+    """Answers to prompts. In a stream each chunk has one choice. If usage is requested, a last chunk has it but no
+    choices. With `continuous_usage_stats`, the chunk that ends a choice also has `usage`.
     """
 
     id: str

@@ -58,8 +58,8 @@ class OwnBudget(StrictModel):
 
 
 class StreamOptions(StrictModel):
-    """Whether the last chunk reports the usage, and whether other chunks report it so far, which some load generators
-    need. Padding against guesses by length is not supported.
+    """Whether the last chunk reports the usage, and whether other chunks report the usage so far, which some load
+    generators need. Padding against guesses by length is not supported.
     """
 
     include_usage: bool | None = None

@@ -35,7 +35,7 @@ NoItems = Annotated[list[Any], Field(max_length=0), _refuse_all_but([], None)] |
 NoEntries = Annotated[dict[str, Any], Field(max_length=0), _refuse_all_but({}, None)] | None
 Label = Annotated[str, Field(max_length=MAX_NAME_CHARS)] | None
 Verbosity = Literal["medium"] | None
-"""Answers have only one verbosity, named after OpenAI's default."""
+"""Answers have only one length, which is called medium, like OpenAI's default."""
 
 
 class WithoutEffect(StrictModel):
@@ -86,7 +86,7 @@ Includable = Literal[
     "code_interpreter_call.outputs",
     "reasoning.encrypted_content",
 ]
-"""Parts of items that never occur here, and encrypted reasoning: reasoning is sent back in plain text."""
+"""Parts of items that never occur here, and encrypted reasoning: clients send reasoning back in plain text."""
 
 
 class ResponsesWithoutEffect(StrictModel):
