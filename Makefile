@@ -42,7 +42,7 @@ GUIDELLM := .venv-guidellm
 GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
 GUIDELLM_WANTED := $(if $(NAMES),$(filter load_tool,$(NAMES)),load_tool)
 
-.PHONY: setup quickstart test check integration deepspeed browser conformance clients image native kills trials scale ready suites bench clean
+.PHONY: setup quickstart test check integration deepspeed browser conformance clients image native kills trials scale suites bench clean
 
 setup: $(INSTALLED)
 
@@ -85,11 +85,8 @@ trials: setup
 scale: $(SCALE)
 	$(PYTEST) -m scale
 
-ready: $(EXTRAS) $(NODE_INSTALLED) $(CLIENTS_INSTALLED) $(AI_SDK_INSTALLED)
-
-# All is installed before: pip does not change an environment where tests run.
-suites:
-	$(MAKE) --jobs 4 ready
+# First all that goes into $(VENV), so that pip does not change it while tests run there.
+suites: $(EXTRAS)
 	$(MAKE) --jobs 2 --keep-going --output-sync=target $(filter-out $(WITHOUT),$(SUITES))
 
 bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED) $(LLAMA_SERVER)) \
