@@ -7,10 +7,10 @@ from benchmarks.table.rows import bench
 _BITS = (2, 3, 4, 8)
 _PACKED = {
     "": "",
-    "_rotated": ", turned,",
-    "_rotated_preconditioned": ", turned and preconditioned,",
+    "_rotated": ", rotated,",
+    "_rotated_preconditioned": ", rotated and preconditioned,",
     "_with_errors": " with the average of what is lost",
-    "_rotated_with_errors": ", turned, with the average of what is lost,",
+    "_rotated_with_errors": ", rotated, with the average of what is lost,",
 }
 CODEC = (
     *(
@@ -29,10 +29,10 @@ CODEC = (
             f"{what} gradients in 3 bits{how} one core: GB/s of fp32 numbers {end}", "codec", f"3_{call}", "{:.1f}", "1"
         )
         for what, how, end, call in (
-            ("Packing", ", turned,", "in", "encode_rotated"),
+            ("Packing", ", rotated,", "in", "encode_rotated"),
             ("Packing", " with the average of what is lost,", "in", "encode_with_errors"),
-            ("Packing", ", turned, with the average of what is lost,", "in", "encode_rotated_with_errors"),
-            ("Unpacking", ", turned,", "out", "decode_rotated"),
+            ("Packing", ", rotated, with the average of what is lost,", "in", "encode_rotated_with_errors"),
+            ("Unpacking", ", rotated,", "out", "decode_rotated"),
         )
     ),
     *(
@@ -73,10 +73,10 @@ FORMS = {
     "powersgd_rank_4": "PowerSGD of rank 4",
     "4bit": "4 bits",
     "3bit": "3 bits",
-    "3bit_rotated": "3 bits, turned",
+    "3bit_rotated": "3 bits, rotated",
     "3bit_kept": "3 bits with the average of what is lost",
-    "3bit_rotated_preconditioned": "3 bits, turned and preconditioned",
-    "2bit_rotated_preconditioned": "2 bits, turned and preconditioned",
+    "3bit_rotated_preconditioned": "3 bits, rotated and preconditioned",
+    "2bit_rotated_preconditioned": "2 bits, rotated and preconditioned",
 }
 """What tables and pictures call the forms of gradients."""
 OF_FSDP2 = {"fsdp2": "FSDP2, fp32", "fsdp2_8bit_weights": "FSDP2, weights in 8 bits"}
@@ -162,7 +162,7 @@ _WAYS = {
     "fp16-update": ("gradients in fp16, communication and update overlapped", "none"),
 }
 _OVERLAPPED = (
-    "3 bits, turned and preconditioned, communication and update overlapped, link of 200 Mbit/s in each direction"
+    "3 bits, rotated and preconditioned, communication and update overlapped, link of 200 Mbit/s in each direction"
 )
 OVERLAP = (
     *(
