@@ -73,10 +73,10 @@ FORMS = {
     "powersgd_rank_4": "PowerSGD of rank 4",
     "4bit": "4 bits",
     "3bit": "3 bits",
-    "3bit_rotated": "3 bits, rotated",
+    "3bit_rotated": "3 bits (rotated)",
     "3bit_kept": "3 bits with the average of what is lost",
-    "3bit_rotated_preconditioned": "3 bits, rotated and preconditioned",
-    "2bit_rotated_preconditioned": "2 bits, rotated and preconditioned",
+    "3bit_rotated_preconditioned": "3 bits (rotated, preconditioned)",
+    "2bit_rotated_preconditioned": "2 bits (rotated, preconditioned)",
 }
 """What tables and pictures call the forms of gradients."""
 OF_FSDP2 = {"fsdp2": "FSDP2, fp32", "fsdp2_8bit_weights": "FSDP2, weights in 8 bits"}
